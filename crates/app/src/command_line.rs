@@ -1,0 +1,1 @@
+//! `whyfinder run`, `estimate`, `inspect`, `gallery`, `open`.

@@ -1,0 +1,171 @@
+//! What is asked: model, input, instrument, settings, seed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Metric, SitePattern};
+
+/// A question to a model, small enough to read and to send by mail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// `demo:NAME`, a folder, a weights file, or a hub name in the local cache.
+    pub model: String,
+    #[serde(default)]
+    pub seed: u32,
+    pub input: Input,
+    #[serde(flatten)]
+    pub instrument: InstrumentSettings,
+}
+
+/// The prompt and what is asked about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Token ids in place of a prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Vec<u32>>,
+    /// A span of the prompt's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Token positions, half-open, in place of a span of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_tokens: Option<[usize; 2]>,
+    /// Default: the clean run's most likely next token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foil: Option<String>,
+}
+
+/// The instrument and its own settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "instrument", rename_all = "kebab-case")]
+pub enum InstrumentSettings {
+    Run {
+        #[serde(default)]
+        run: RunSettings,
+    },
+    CausalTrace {
+        #[serde(default)]
+        corruption: Corruption,
+        #[serde(default)]
+        trace: TraceSettings,
+    },
+}
+
+/// One forward pass with its inside kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunSettings {
+    pub sites: Vec<SitePattern>,
+    /// How many of the most likely next tokens to keep at every position.
+    pub top: usize,
+}
+
+/// How the cause is disturbed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Corruption {
+    /// Gaussian noise on the subject's token embeddings (Meng et al. 2022, section 2.1).
+    Noise {
+        /// Times the standard deviation of the subject's token embeddings, or of `sd`.
+        #[serde(default = "default_scale")]
+        scale: f32,
+        #[serde(default = "default_samples")]
+        samples: usize,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sd: Option<f32>,
+        /// float32 `.npy` of `[samples, subject tokens, d_model]`, used as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<PathBuf>,
+    },
+    /// Another prompt, with the same number of tokens or aligned by span.
+    Replace { prompt: String },
+}
+
+/// Which values are restored, how, and what is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TraceSettings {
+    pub kinds: Vec<TraceKind>,
+    /// For mlp and attention: layers `[l - window/2, l + ceil(window/2))`, cut to the model.
+    pub window: usize,
+    pub metric: Metric,
+    /// Held at their corrupted values at the restored token: `mlp`, `attention`.
+    pub severed: Vec<TraceKind>,
+    pub engine: Engine,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceKind {
+    Residual,
+    Mlp,
+    Attention,
+}
+
+impl TraceKind {
+    pub const ALL: [TraceKind; 3] = [TraceKind::Residual, TraceKind::Mlp, TraceKind::Attention];
+
+    /// The name used in files and in the window.
+    pub fn name(self) -> &'static str {
+        match self {
+            TraceKind::Residual => "residual",
+            TraceKind::Mlp => "mlp",
+            TraceKind::Attention => "attention",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Computes only what a cell can change.
+    #[default]
+    Exact,
+    /// One full pass per cell, for checking.
+    Plain,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            sites: Vec::new(),
+            top: 10,
+        }
+    }
+}
+
+impl Default for Corruption {
+    fn default() -> Self {
+        Corruption::Noise {
+            scale: default_scale(),
+            samples: default_samples(),
+            sd: None,
+            file: None,
+        }
+    }
+}
+
+impl Default for TraceSettings {
+    fn default() -> Self {
+        Self {
+            kinds: TraceKind::ALL.to_vec(),
+            window: 10,
+            metric: Metric::Probability,
+            severed: Vec::new(),
+            engine: Engine::Exact,
+        }
+    }
+}
+
+fn default_scale() -> f32 {
+    3.0
+}
+
+fn default_samples() -> usize {
+    10
+}

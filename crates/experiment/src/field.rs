@@ -1,0 +1,257 @@
+//! Values over labelled axes, with uncertainty.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ExperimentError, Metric};
+
+/// A plain row-major array of f32.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    pub shape: Vec<usize>,
+    pub data: Vec<f32>,
+}
+
+impl Array {
+    /// # Errors
+    /// If the number of values is not the product of the shape.
+    pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Result<Self, ExperimentError> {
+        let expected = shape
+            .iter()
+            .try_fold(1usize, |n, &d| n.checked_mul(d))
+            .ok_or_else(|| {
+                ExperimentError::invalid(format!("An array of shape {shape:?} is too large."))
+            })?;
+        if expected != data.len() {
+            return Err(ExperimentError::invalid(format!(
+                "An array of shape {shape:?} needs {expected} values, but {} were given.",
+                data.len()
+            )));
+        }
+        Ok(Self { shape, data })
+    }
+}
+
+/// The labels along one axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Labels {
+    Number(Vec<f64>),
+    Text(Vec<String>),
+}
+
+impl Labels {
+    pub fn len(&self) -> usize {
+        match self {
+            Labels::Text(t) => t.len(),
+            Labels::Number(n) => n.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The label at `index` as a person reads it.
+    pub fn text(&self, index: usize) -> String {
+        match self {
+            Labels::Text(t) => t.get(index).cloned().unwrap_or_default(),
+            Labels::Number(n) => n.get(index).map(f64::to_string).unwrap_or_default(),
+        }
+    }
+}
+
+/// One axis of a field: `token`, `layer`, `head`, `query`, `key`, `position`, `rank`, …
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    pub name: String,
+    pub labels: Labels,
+}
+
+impl Axis {
+    /// An axis labelled 0, 1, 2, …
+    pub fn numbered(name: &str, len: usize) -> Self {
+        Self {
+            name: name.to_string(),
+            labels: Labels::Number((0..len).map(|i| i as f64).collect()),
+        }
+    }
+
+    pub fn text(name: &str, labels: Vec<String>) -> Self {
+        Self {
+            name: name.to_string(),
+            labels: Labels::Text(labels),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// Values over labelled axes with standard error, sample count and a mask of the cells measured so far.
+///
+/// All arrays are row-major over `axes` in order. `values` holds NaN where `mask` is false.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    pub name: String,
+    pub axes: Vec<Axis>,
+    pub values: Vec<f32>,
+    /// Standard error of the mean of each cell: sample standard deviation (n - 1) over the square root of n.
+    /// NaN with fewer than two samples.
+    pub stderr: Option<Vec<f32>>,
+    /// Samples behind each cell.
+    pub count: Option<Vec<u32>>,
+    /// The single samples, row-major over the axes and then the sample.
+    pub samples: Option<Vec<f32>>,
+    /// True where a cell has been measured.
+    pub mask: Vec<bool>,
+    pub metric: Option<Metric>,
+    /// Named reference values in the metric's unit, such as `clean` and `corrupted`.
+    pub reference: BTreeMap<String, f32>,
+}
+
+impl Field {
+    /// A field with nothing measured yet.
+    pub fn unmeasured(name: &str, axes: Vec<Axis>) -> Self {
+        let cells = axes.iter().map(Axis::len).product();
+        Self {
+            name: name.to_string(),
+            axes,
+            values: vec![f32::NAN; cells],
+            stderr: None,
+            count: None,
+            samples: None,
+            mask: vec![false; cells],
+            metric: None,
+            reference: BTreeMap::new(),
+        }
+    }
+
+    /// A field whose cells are all measured once.
+    ///
+    /// # Errors
+    /// If the number of values is not the product of the axes.
+    pub fn measured(
+        name: &str,
+        axes: Vec<Axis>,
+        values: Vec<f32>,
+    ) -> Result<Self, ExperimentError> {
+        let shape = axes.iter().map(Axis::len).collect();
+        let Array { data, .. } = Array::new(shape, values)?;
+        let mut field = Self::unmeasured(name, axes);
+        field.mask.fill(true);
+        field.values = data;
+        Ok(field)
+    }
+
+    /// A field ready to receive `samples` samples per cell through [`Field::set_samples`].
+    pub fn sampled(name: &str, axes: Vec<Axis>, samples: usize) -> Self {
+        let mut field = Self::unmeasured(name, axes);
+        let cells = field.values.len();
+        field.stderr = Some(vec![f32::NAN; cells]);
+        field.count = Some(vec![0; cells]);
+        field.samples = Some(vec![f32::NAN; cells * samples]);
+        field
+    }
+
+    pub fn shape(&self) -> Vec<usize> {
+        self.axes.iter().map(Axis::len).collect()
+    }
+
+    /// Row-major index of a cell; `None` if it is outside or has the wrong number of coordinates.
+    pub fn index(&self, at: &[usize]) -> Option<usize> {
+        if at.len() != self.axes.len() {
+            return None;
+        }
+        self.axes.iter().zip(at).try_fold(0, |index, (axis, &i)| {
+            (i < axis.len()).then_some(index * axis.len() + i)
+        })
+    }
+
+    /// The samples of one cell; empty if none are kept.
+    pub fn samples_of(&self, cell: usize) -> &[f32] {
+        let Some(samples) = &self.samples else {
+            return &[];
+        };
+        let per_cell = samples.len().checked_div(self.values.len()).unwrap_or(0);
+        samples
+            .get(cell * per_cell..(cell + 1) * per_cell)
+            .unwrap_or(&[])
+    }
+
+    /// Stores a cell's samples and from them its mean, standard error and count.
+    ///
+    /// A cell outside the field, or a number of samples other than the field was made for, is ignored.
+    pub fn set_samples(&mut self, cell: usize, samples: &[f32]) {
+        let cells = self.values.len();
+        let Some(all) = &mut self.samples else { return };
+        if cell >= cells || samples.is_empty() || all.len() != cells * samples.len() {
+            return;
+        }
+        let n = samples.len();
+        all[cell * n..(cell + 1) * n].copy_from_slice(samples);
+        let (mean, stderr) = mean_and_stderr(samples);
+        self.values[cell] = mean;
+        self.mask[cell] = true;
+        if let Some(s) = &mut self.stderr {
+            s[cell] = stderr;
+        }
+        if let Some(c) = &mut self.count {
+            c[cell] = n as u32;
+        }
+    }
+}
+
+/// Mean and standard error of the mean (sample standard deviation with n - 1, over the square root of n).
+///
+/// The mean of nothing is NaN, and so is the standard error of fewer than two samples.
+pub fn mean_and_stderr(samples: &[f32]) -> (f32, f32) {
+    let n = samples.len() as f64;
+    let mean = samples.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+    if samples.len() < 2 {
+        return (mean as f32, f32::NAN);
+    }
+    let variance = samples
+        .iter()
+        .map(|&x| (f64::from(x) - mean).powi(2))
+        .sum::<f64>()
+        / (n - 1.0);
+    (mean as f32, (variance / n).sqrt() as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_give_mean_and_standard_error() {
+        let mut field = Field::sampled("f", vec![Axis::numbered("token", 2)], 4);
+        field.set_samples(1, &[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(field.mask, [false, true]);
+        assert!(field.values[0].is_nan());
+        assert_eq!(field.values[1], 2.5);
+        let stderr = field.stderr.as_ref().expect("sampled")[1];
+        assert!((stderr - (5.0f32 / 3.0 / 4.0).sqrt()).abs() < 1e-6);
+        assert_eq!(field.samples_of(1), [1.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn cells_are_row_major() {
+        let field = Field::unmeasured("f", vec![Axis::numbered("a", 2), Axis::numbered("b", 3)]);
+        assert_eq!(field.index(&[1, 2]), Some(5));
+        assert_eq!(field.index(&[2, 0]), None);
+        assert_eq!(field.index(&[0]), None);
+    }
+
+    #[test]
+    fn a_wrong_number_of_values_is_refused() {
+        assert!(Field::measured("f", vec![Axis::numbered("a", 2)], vec![0.0; 3]).is_err());
+        assert!(Array::new(vec![usize::MAX, 2], vec![]).is_err());
+    }
+}

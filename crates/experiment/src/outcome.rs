@@ -1,0 +1,67 @@
+//! The whole answer to an experiment.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Experiment, Field, Provenance};
+
+/// A token with its probability.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenProbability {
+    pub id: u32,
+    /// The token's text as decoded alone, its leading space kept.
+    pub text: String,
+    pub probability: f32,
+    pub logit: f32,
+}
+
+/// Scalars of a run, as written to `result.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Reference values of the metric, such as `clean` and `corrupted`.
+    pub reference: BTreeMap<String, f32>,
+    /// Standard errors of the reference values that have one.
+    pub reference_stderr: BTreeMap<String, f32>,
+    pub metric: String,
+    pub answer: Option<TokenProbability>,
+    pub foil: Option<TokenProbability>,
+    /// Prompt tokens as text, and their ids.
+    pub tokens: Vec<String>,
+    pub token_ids: Vec<u32>,
+    /// The subject's tokens, half-open.
+    pub subject: Option<[usize; 2]>,
+    /// Standard deviation of the noise that was added, in embedding units.
+    pub noise_sd: Option<f32>,
+    pub seconds: f64,
+    /// Batch rows passed through the network, counting a pass over part of the layers as that part.
+    pub passes: f64,
+    /// Batch rows that one full pass per cell would have taken.
+    pub passes_plain: f64,
+    /// Most memory held, bytes, as estimated for weights, caches and batch.
+    pub peak_bytes: u64,
+}
+
+/// The next-token distribution at the last position of one kind of run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    /// `clean`, `corrupted`, or a cell such as `residual token 4 layer 3`.
+    pub name: String,
+    pub top: Vec<TokenProbability>,
+}
+
+/// Fields, scalars and their origin.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub experiment: Experiment,
+    pub fields: Vec<Field>,
+    pub summary: Summary,
+    pub provenance: Provenance,
+    pub distributions: Vec<Distribution>,
+}
+
+impl Outcome {
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|f| f.name == name)
+    }
+}

@@ -1,0 +1,21 @@
+//! Where numbers came from.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything needed to say which program and which weights produced a result.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Program name and version.
+    pub program: String,
+    pub model: String,
+    pub architecture: String,
+    /// BLAKE3 digest of the weights files, hex.
+    pub model_digest: String,
+    /// BLAKE3 digest of `tokenizer.json`, hex; empty where the model has none.
+    pub tokenizer_digest: String,
+    /// `cpu`, `cuda:0`, `metal`.
+    pub device: String,
+    pub dtype: String,
+    /// RFC 3339, UTC.
+    pub date: String,
+}

@@ -1,0 +1,56 @@
+//! What an instrument says while it works.
+
+use whyfinder_experiment::outcome::Summary;
+use whyfinder_experiment::{Field, outcome::Distribution};
+
+/// Receives the answer as it is measured.
+pub trait Observer {
+    fn report(&mut self, report: Report);
+
+    /// Asked between small pieces of work (at most a few tens of milliseconds apart on the bundled models).
+    fn cancelled(&self) -> bool;
+}
+
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// The reference runs are done: empty fields, reference values and distributions.
+    Started {
+        fields: Vec<Field>,
+        summary: Summary,
+        distributions: Vec<Distribution>,
+    },
+    /// A whole field at once.
+    Field(Field),
+    /// Cells of a field announced by `Started`.
+    Cells {
+        field: String,
+        cells: Vec<MeasuredCell>,
+    },
+    Progress(Progress),
+}
+
+/// One cell's samples, in the order of the noise draws.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredCell {
+    /// Row-major index into the field.
+    pub cell: usize,
+    pub samples: Vec<f32>,
+    pub tokens: CellTokens,
+}
+
+/// The patched run's next-token distribution, averaged over samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CellTokens {
+    /// Most likely tokens with their mean probability, best first.
+    pub top: Vec<(u32, f32)>,
+    /// Mean probability of each token of the clean and corrupted runs' tops, in the order of the distribution named
+    /// `tracked`.
+    pub tracked: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    pub done: usize,
+    pub total: usize,
+    pub seconds_left: Option<f64>,
+}

@@ -1,0 +1,116 @@
+//! What is asked of the worker and what it answers.
+
+use std::sync::Arc;
+
+use whyfinder_experiment::{Experiment, Outcome};
+use whyfinder_instrument::Report;
+
+/// Names a job; chosen by the asker, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Loads a model (or finds it loaded) and makes it the one for tokenising.
+    Open { model: String },
+    /// Splits a prompt with the tokenizer of `model`; `ticket` comes back with the answer.
+    Tokenize {
+        model: String,
+        text: String,
+        ticket: u64,
+    },
+    /// Runs an experiment; its model is opened when it is not open yet.
+    Start { job: JobId, experiment: Experiment },
+    /// Says what an experiment would cost, without running it.
+    Estimate { job: JobId, experiment: Experiment },
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Opening {
+        model: String,
+    },
+    Opened(Arc<OpenedModel>),
+    OpenFailed {
+        model: String,
+        message: String,
+    },
+    Tokenized(Tokenized),
+    Queued {
+        job: JobId,
+    },
+    Started {
+        job: JobId,
+    },
+    Report {
+        job: JobId,
+        report: Report,
+    },
+    Finished {
+        job: JobId,
+        outcome: Arc<Outcome>,
+        cached: bool,
+    },
+    Estimated {
+        job: JobId,
+        estimate: Estimate,
+    },
+    Cancelled {
+        job: JobId,
+    },
+    Failed {
+        job: JobId,
+        message: String,
+    },
+}
+
+/// What the window needs to know of an open model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenedModel {
+    /// As it was asked for.
+    pub reference: String,
+    /// Short name for the title.
+    pub name: String,
+    /// Family in words, such as `GPT-2`.
+    pub family: String,
+    pub architecture: String,
+    pub layers: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub d_model: usize,
+    pub vocab: usize,
+    pub max_positions: usize,
+    pub parameters: u64,
+    pub bytes: u64,
+    pub dtype: String,
+    pub device: String,
+    /// Worst absolute difference of logits from the reference implementation, where the bundled reference covers
+    /// these weights.
+    pub parity: Option<f32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokenized {
+    pub ticket: u64,
+    pub model: String,
+    pub text: String,
+    pub ids: Vec<u32>,
+    /// Each token as text; a leading space is kept as a space.
+    pub tokens: Vec<String>,
+    /// Byte span of each token in `text`; empty for tokens that are not in it.
+    pub spans: Vec<(usize, usize)>,
+    /// Set if the text could not be split.
+    pub error: Option<String>,
+}
+
+/// What an experiment would cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    pub bytes: u64,
+    /// The most that may be used.
+    pub budget_bytes: u64,
+    /// Batch rows through the whole network.
+    pub passes: f64,
+    pub passes_plain: f64,
+    pub seconds: f64,
+}
