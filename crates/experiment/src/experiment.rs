@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::Document;
 use crate::{Metric, SitePattern};
 
 /// A question to a model, small enough to read and to send by mail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Document", into = "Document")]
 pub struct Experiment {
     /// `demo:NAME`, a folder, a weights file, or a hub name in the local cache.
     pub model: String,
-    #[serde(default)]
     pub seed: u32,
     pub input: Input,
-    #[serde(flatten)]
     pub instrument: InstrumentSettings,
 }
 
@@ -41,19 +41,25 @@ pub struct Input {
 }
 
 /// The instrument and its own settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "instrument", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum InstrumentSettings {
     Run {
-        #[serde(default)]
         run: RunSettings,
     },
     CausalTrace {
-        #[serde(default)]
         corruption: Corruption,
-        #[serde(default)]
         trace: TraceSettings,
     },
+}
+
+impl InstrumentSettings {
+    /// The name used in files and in the window.
+    pub fn name(&self) -> &'static str {
+        match self {
+            InstrumentSettings::Run { .. } => "run",
+            InstrumentSettings::CausalTrace { .. } => "causal-trace",
+        }
+    }
 }
 
 /// One forward pass with its inside kept.

@@ -5,14 +5,26 @@
 //!
 //! This room knows serde and file formats. It must never know candle, egui or wgpu.
 
+pub mod date;
+mod document;
 pub mod error;
 pub mod experiment;
 pub mod field;
 pub mod intervention;
+mod keys;
 pub mod metric;
+pub mod npy;
+pub mod numpy_random;
 pub mod outcome;
+mod overrides;
 pub mod provenance;
+pub mod read;
+pub mod result_read;
+pub mod result_write;
 pub mod site;
+pub mod validate;
+pub mod whole_file;
+pub mod write;
 
 pub use error::ExperimentError;
 pub use experiment::{
@@ -22,6 +34,14 @@ pub use experiment::{
 pub use field::{Array, Axis, Field, Labels};
 pub use intervention::{Action, Intervention, Select};
 pub use metric::Metric;
+pub use npy::read_npy;
+pub use numpy_random::RandomState;
 pub use outcome::Outcome;
 pub use provenance::Provenance;
+pub use read::{parse_experiment, read_experiment};
+pub use result_read::read_result;
+pub use result_write::write_result;
 pub use site::{Part, Site, SitePattern};
+pub use validate::validate;
+pub use whole_file::write_whole;
+pub use write::{digest, to_json, to_toml, write_experiment};

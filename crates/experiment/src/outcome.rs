@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Experiment, Field, Provenance};
 
@@ -12,16 +12,36 @@ pub struct TokenProbability {
     pub id: u32,
     /// The token's text as decoded alone, its leading space kept.
     pub text: String,
+    #[serde(deserialize_with = "number_or_nan")]
     pub probability: f32,
+    #[serde(deserialize_with = "number_or_nan")]
     pub logit: f32,
+}
+
+/// JSON has no NaN; it is written as null.
+fn number_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
+}
+
+fn numbers_or_nan<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, f32>, D::Error> {
+    let map = BTreeMap::<String, Option<f32>>::deserialize(deserializer)?;
+    Ok(map
+        .into_iter()
+        .map(|(name, value)| (name, value.unwrap_or(f32::NAN)))
+        .collect())
 }
 
 /// Scalars of a run, as written to `result.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// Reference values of the metric, such as `clean` and `corrupted`.
+    #[serde(deserialize_with = "numbers_or_nan")]
     pub reference: BTreeMap<String, f32>,
     /// Standard errors of the reference values that have one.
+    #[serde(deserialize_with = "numbers_or_nan")]
     pub reference_stderr: BTreeMap<String, f32>,
     pub metric: String,
     pub answer: Option<TokenProbability>,
@@ -43,7 +63,7 @@ pub struct Summary {
 }
 
 /// The next-token distribution at the last position of one kind of run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// `clean`, `corrupted`, or a cell such as `residual token 4 layer 3`.
     pub name: String,
@@ -51,7 +71,7 @@ pub struct Distribution {
 }
 
 /// Fields, scalars and their origin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub experiment: Experiment,
     pub fields: Vec<Field>,

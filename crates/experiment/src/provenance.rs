@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything needed to say which program and which weights produced a result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Provenance {
     /// Program name and version.
     pub program: String,
