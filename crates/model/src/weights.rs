@@ -48,3 +48,53 @@ pub struct DecoderWeights {
     /// The same tensor as `embed` where tied.
     pub unembed: Linear,
 }
+
+impl Linear {
+    fn detached(&self) -> Self {
+        Self {
+            weight: self.weight.detach(),
+            bias: self.bias.as_ref().map(Tensor::detach),
+        }
+    }
+}
+
+impl NormWeights {
+    fn detached(&self) -> Self {
+        Self {
+            weight: self.weight.detach(),
+            bias: self.bias.as_ref().map(Tensor::detach),
+        }
+    }
+}
+
+impl DecoderWeights {
+    /// The same storage, cut off from the gradient graph: a later `Var::set` is seen through it.
+    pub(crate) fn detached(&self) -> Self {
+        let norm = |norm: &Option<NormWeights>| norm.as_ref().map(NormWeights::detached);
+        Self {
+            embed: self.embed.detach(),
+            pos_embed: self.pos_embed.as_ref().map(Tensor::detach),
+            blocks: self
+                .blocks
+                .iter()
+                .map(|block| BlockWeights {
+                    ln1: block.ln1.detached(),
+                    q: block.q.detached(),
+                    k: block.k.detached(),
+                    v: block.v.detached(),
+                    o: block.o.detached(),
+                    q_norm: norm(&block.q_norm),
+                    k_norm: norm(&block.k_norm),
+                    ln1_post: norm(&block.ln1_post),
+                    ln2: block.ln2.detached(),
+                    gate: block.gate.as_ref().map(Linear::detached),
+                    up: block.up.detached(),
+                    down: block.down.detached(),
+                    ln2_post: norm(&block.ln2_post),
+                })
+                .collect(),
+            final_norm: self.final_norm.detached(),
+            unembed: self.unembed.detached(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Multi-head attention with every stage open.
+
+use candle_core::{D, Tensor};
+use whyfinder_experiment::Part;
+
+use crate::block::Inside;
+use crate::config::AttentionSpan;
+use crate::error::Result;
+use crate::kernel::attention::{self as fused, Attention};
+use crate::kernel::linear::linear;
+use crate::kernel::{norm, rope};
+use crate::probe::{Probe, show};
+use crate::weights::{Linear, NormWeights};
+
+/// `[B, T, D]` in, `[B, T, D]` out, bias included.
+///
+/// Values that nobody wants are never built: with no score or pattern asked for, one fused operation goes from
+/// queries, keys and values to the heads' outputs. The separate operations compute the same numbers.
+pub(crate) fn attention<P: Probe + ?Sized>(
+    inside: &Inside<'_>,
+    x: &Tensor,
+    probe: &mut P,
+) -> Result<Tensor> {
+    let config = inside.config;
+    let (batch, length, _) = x.dims3()?;
+    let split = |linear_weights: &Linear, heads: usize| -> Result<Tensor> {
+        Ok(linear(x, linear_weights)?.reshape((batch, length, heads, config.d_head))?)
+    };
+    let q = split(&inside.weights.q, config.heads)?;
+    let q = show(probe, inside.site(Part::Q), q)?;
+    let k = split(&inside.weights.k, config.kv_heads)?;
+    let k = show(probe, inside.site(Part::K), k)?;
+    let v = split(&inside.weights.v, config.kv_heads)?;
+    let v = show(probe, inside.site(Part::V), v)?;
+
+    let (q, k) = if config.qk_norm || inside.rotary.is_some() {
+        let q = turned(inside, inside.weights.q_norm.as_ref(), "the query norm", q)?;
+        let q = show(probe, inside.site(Part::RotQ), q)?;
+        let k = turned(inside, inside.weights.k_norm.as_ref(), "the key norm", k)?;
+        (q, show(probe, inside.site(Part::RotK), k)?)
+    } else {
+        (q, k)
+    };
+    let k = expanded(inside, Part::KExpanded, k, probe)?;
+    let v = expanded(inside, Part::VExpanded, v, probe)?;
+
+    let z = mixed(inside, &q, &k, &v, probe)?;
+    let z = show(probe, inside.site(Part::Z), z)?;
+    projected(inside, &z, probe)
+}
+
+/// Query or key norm, then rotation.
+fn turned(
+    inside: &Inside<'_>,
+    weights: Option<&NormWeights>,
+    name: &str,
+    x: Tensor,
+) -> Result<Tensor> {
+    let config = inside.config;
+    let x = if config.qk_norm {
+        let weights = inside.promised(weights, name)?;
+        norm::norm(&x, weights, config.norm, config.norm_eps)?
+    } else {
+        x
+    };
+    match inside.rotary {
+        Some(table) => rope::rotate(&x, &table.cos, &table.sin),
+        None => Ok(x),
+    }
+}
+
+/// Repeats each key-value head for its query heads, if the probe wants to see them so.
+fn expanded<P: Probe + ?Sized>(
+    inside: &Inside<'_>,
+    part: Part,
+    x: Tensor,
+    probe: &mut P,
+) -> Result<Tensor> {
+    let site = inside.site(part);
+    if !probe.wants(site) {
+        return Ok(x);
+    }
+    let (batch, length, groups, width) = x.dims4()?;
+    let repeats = inside.config.heads / groups;
+    let x = x
+        .unsqueeze(3)?
+        .broadcast_as((batch, length, groups, repeats, width))?
+        .contiguous()?
+        .reshape((batch, length, groups * repeats, width))?;
+    show(probe, site, x)
+}
+
+/// Queries, keys and values to each head's weighted values, `[B, T, H, d]`.
+fn mixed<P: Probe + ?Sized>(
+    inside: &Inside<'_>,
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    probe: &mut P,
+) -> Result<Tensor> {
+    let form = Attention {
+        scale: inside.config.attention_scale,
+        softcap: inside.config.attention_softcap,
+        window: match inside.config.spans[inside.layer] {
+            AttentionSpan::Full => None,
+            AttentionSpan::Sliding(window) => Some(window),
+        },
+    };
+    let (unmasked, masked, pattern) = (
+        inside.site(Part::AttnScoresUnmasked),
+        inside.site(Part::AttnScores),
+        inside.site(Part::Pattern),
+    );
+    let wants_scores = probe.wants(unmasked) || probe.wants(masked);
+    if !wants_scores && !probe.wants(pattern) {
+        return fused::attend(q, k, v, form);
+    }
+    let weights = if wants_scores {
+        let scores = if probe.wants(unmasked) {
+            let scores = fused::scores(q, k, form)?;
+            fused::mask(&show(probe, unmasked, scores)?, form)?
+        } else {
+            fused::masked_scores(q, k, form)?
+        };
+        fused::softmax(&show(probe, masked, scores)?)?
+    } else {
+        fused::pattern(q, k, form)?
+    };
+    let weights = show(probe, pattern, weights)?;
+    fused::weigh(&weights, v, form)
+}
+
+/// The output projection; each head's share is built only where it is wanted.
+fn projected<P: Probe + ?Sized>(inside: &Inside<'_>, z: &Tensor, probe: &mut P) -> Result<Tensor> {
+    let o = &inside.weights.o;
+    let (batch, length, heads, width) = z.dims4()?;
+    let flat = z.reshape((batch, length, heads * width))?;
+    let out = linear(&flat, o)?;
+    let site = inside.site(Part::AttnResult);
+    if !probe.wants(site) {
+        return Ok(out);
+    }
+    let shares = (0..heads)
+        .map(|head| {
+            let slice = Linear {
+                weight: o.weight.narrow(1, head * width, width)?.contiguous()?,
+                bias: None,
+            };
+            linear(&z.narrow(2, head, 1)?.squeeze(2)?.contiguous()?, &slice)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let result = Tensor::stack(&shares, 2)?;
+    let changed = show(probe, site, result.clone())?;
+    if changed.id() == result.id() {
+        return Ok(out);
+    }
+    // Adding the difference, not summing anew, keeps untouched rows bit for bit what they were.
+    Ok((out + (changed - result)?.sum(D::Minus2)?)?)
+}

@@ -1,0 +1,13 @@
+//! The arithmetic of a pass.
+//!
+//! On the CPU, in f32, each function is one vectorised operation over all cores that also knows its gradient:
+//! candle's own element-wise operations are scalar and single-threaded, and its fused ones silently give no
+//! gradient. On other devices and types each falls back to candle's composed operations, which compute the same.
+
+pub mod activation;
+pub mod attention;
+pub mod cross_entropy;
+pub mod linear;
+pub mod norm;
+pub mod rope;
+pub mod rows;

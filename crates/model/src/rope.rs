@@ -1,0 +1,190 @@
+//! Rotary tables, scaled as Hugging Face `transformers` scales them (`modeling_rope_utils.py`).
+
+use std::f64::consts::TAU;
+
+use candle_core::Tensor;
+use whyfinder_experiment::{Part, Site};
+
+use crate::config::{RopeScaling, Rotary};
+use crate::error::Result;
+use crate::probe::{Probe, show};
+
+/// Cosines and sines of the angle of each position and dimension pair, `[T, dims/2]` for all rows of a batch or
+/// `[B, T, dims/2]` for each.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) cos: Tensor,
+    pub(crate) sin: Tensor,
+}
+
+/// The tables of one pass.
+#[derive(Clone, Debug)]
+pub(crate) struct RotaryTables {
+    full: Table,
+    /// For the layers with a sliding window, where their base differs.
+    sliding: Option<Table>,
+}
+
+impl RotaryTables {
+    /// Tables for `length` positions, on the device and in the type of `like`.
+    ///
+    /// The sites `rotary.hook_cos` and `rotary.hook_sin` stand for the table of the full-span layers; where sliding
+    /// layers have a base of their own (Gemma 3), their table is not open.
+    pub(crate) fn shown<P: Probe + ?Sized>(
+        rotary: &Rotary,
+        batch: usize,
+        length: usize,
+        like: &Tensor,
+        probe: &mut P,
+    ) -> Result<Self> {
+        let full = table(
+            &inverse_frequencies(rotary.dims, rotary.theta, &rotary.scaling, length),
+            attention_factor(&rotary.scaling),
+            length,
+            like,
+        )?;
+        let mut open = |part: Part, values: Tensor| -> Result<Tensor> {
+            let site = Site::outside(part);
+            if !probe.wants(site) {
+                return Ok(values);
+            }
+            let (length, width) = values.dims2()?;
+            let values = values
+                .unsqueeze(0)?
+                .broadcast_as((batch, length, width))?
+                .contiguous()?;
+            show(probe, site, values)
+        };
+        let full = Table {
+            cos: open(Part::RotaryCos, full.cos)?,
+            sin: open(Part::RotarySin, full.sin)?,
+        };
+        let sliding = match rotary.theta_sliding {
+            Some(theta) => Some(table(
+                &inverse_frequencies(rotary.dims, theta, &RopeScaling::None, length),
+                1.0,
+                length,
+                like,
+            )?),
+            None => None,
+        };
+        Ok(Self { full, sliding })
+    }
+
+    pub(crate) fn of(&self, sliding_layer: bool) -> &Table {
+        match &self.sliding {
+            Some(table) if sliding_layer => table,
+            _ => &self.full,
+        }
+    }
+}
+
+fn table(frequencies: &[f32], factor: f32, length: usize, like: &Tensor) -> Result<Table> {
+    // Angles are f32 products, as in the reference: at long range their rounding is part of the model.
+    let angles: Vec<f32> = (0..length)
+        .flat_map(|position| frequencies.iter().map(move |f| position as f32 * f))
+        .collect();
+    let of = |f: fn(f64) -> f64| -> Result<Tensor> {
+        let values = angles
+            .iter()
+            .map(|&angle| f(f64::from(angle)) as f32 * factor)
+            .collect();
+        Ok(
+            Tensor::from_vec(values, (length, frequencies.len()), like.device())?
+                .to_dtype(like.dtype())?,
+        )
+    };
+    Ok(Table {
+        cos: of(f64::cos)?,
+        sin: of(f64::sin)?,
+    })
+}
+
+/// Angle per position of each dimension pair, `dims / 2` values.
+fn inverse_frequencies(dims: usize, theta: f64, scaling: &RopeScaling, length: usize) -> Vec<f32> {
+    let plain = |theta: f64| -> Vec<f64> {
+        (0..dims / 2)
+            .map(|pair| {
+                let exponent = (2 * pair) as f32 / dims as f32;
+                f64::from((1.0 / theta.powf(f64::from(exponent))) as f32)
+            })
+            .collect()
+    };
+    let scaled: Vec<f64> = match *scaling {
+        RopeScaling::None => plain(theta),
+        RopeScaling::Linear { factor } => plain(theta).into_iter().map(|f| f / factor).collect(),
+        RopeScaling::Dynamic {
+            factor,
+            original_positions,
+        } => {
+            let original = original_positions as f64;
+            let reach = (length as f64).max(original);
+            let growth = factor * reach / original - (factor - 1.0);
+            let dims = dims as f64;
+            plain(theta * growth.powf(dims / (dims - 2.0)))
+        }
+        RopeScaling::Llama3 {
+            factor,
+            low_freq_factor,
+            high_freq_factor,
+            original_positions,
+        } => {
+            let original = original_positions as f64;
+            plain(theta)
+                .into_iter()
+                .map(|f| {
+                    let wavelength = TAU / f;
+                    if wavelength > original / low_freq_factor {
+                        f / factor
+                    } else if wavelength < original / high_freq_factor {
+                        f
+                    } else {
+                        let smooth = (original / wavelength - low_freq_factor)
+                            / (high_freq_factor - low_freq_factor);
+                        (1.0 - smooth) * f / factor + smooth * f
+                    }
+                })
+                .collect()
+        }
+        RopeScaling::Yarn {
+            factor,
+            original_positions,
+            beta_fast,
+            beta_slow,
+            truncate,
+            ..
+        } => {
+            let width = dims as f64;
+            let turns_at = |rotations: f64| {
+                width * (original_positions as f64 / (rotations * TAU)).ln() / (2.0 * theta.ln())
+            };
+            let (mut low, mut high) = (turns_at(beta_fast), turns_at(beta_slow));
+            if truncate {
+                (low, high) = (low.floor(), high.ceil());
+            }
+            let (low, mut high) = (low.max(0.0), high.min(width - 1.0));
+            if low == high {
+                high += 0.001;
+            }
+            plain(theta)
+                .into_iter()
+                .enumerate()
+                .map(|(pair, f)| {
+                    let ramp = ((pair as f64 - low) / (high - low)).clamp(0.0, 1.0);
+                    f / factor * ramp + f * (1.0 - ramp)
+                })
+                .collect()
+        }
+    };
+    scaled.into_iter().map(|f| f as f32).collect()
+}
+
+/// What cosines and sines are multiplied by.
+fn attention_factor(scaling: &RopeScaling) -> f32 {
+    match scaling {
+        RopeScaling::Yarn {
+            attention_factor, ..
+        } => *attention_factor as f32,
+        _ => 1.0,
+    }
+}
