@@ -187,7 +187,7 @@ fn check_trace(input: &Input, trace: &TraceSettings) -> Result<(), ExperimentErr
     for (name, list) in [("kinds", &trace.kinds), ("severed", &trace.severed)] {
         if let Some(twice) = (1..list.len()).find(|&i| list[..i].contains(&list[i])) {
             return refuse(format!(
-                "trace.{name} names \"{}\" twice; remove one of them.",
+                "The list trace.{name} names \"{}\" twice; remove one of them.",
                 list[twice].name()
             ));
         }
@@ -201,7 +201,7 @@ fn check_trace(input: &Input, trace: &TraceSettings) -> Result<(), ExperimentErr
         }
         if trace.kinds.contains(kind) {
             return refuse(format!(
-                "trace.severed holds the {0} outputs at their corrupted values, and trace.kinds restores them; remove \
+                "The list trace.severed holds the {0} outputs at their corrupted values, and trace.kinds restores them; remove \
                  \"{0}\" from one of the two.",
                 kind.name()
             ));
