@@ -3,6 +3,20 @@
 //! One thread owns models and devices; requests and events are plain enums over channels. This room knows the
 //! instruments; it must never know egui or wgpu.
 
+pub mod laboratory;
+pub mod memory;
 pub mod protocol;
+pub mod worker;
 
-pub use protocol::{Event, JobId, Request};
+mod answers;
+mod fingerprint;
+mod kept_models;
+mod observer;
+mod outcomes;
+mod queue;
+mod thread;
+
+pub use laboratory::{Failure, Laboratory, TokenizedText};
+pub use memory::{MemoryBudget, human_bytes};
+pub use protocol::{Estimate, Event, JobId, OpenedModel, Request, Tokenized};
+pub use worker::{Wake, Worker};

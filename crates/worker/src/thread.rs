@@ -1,0 +1,286 @@
+//! What happens on the worker's thread.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use whyfinder_experiment::{Corruption, Experiment, InstrumentSettings};
+
+use crate::answers::Answers;
+use crate::fingerprint;
+use crate::kept_models::{Kept, KeptModels};
+use crate::laboratory::{Failure, Laboratory};
+use crate::memory::human_bytes;
+use crate::observer::PacedObserver;
+use crate::outcomes::Outcomes;
+use crate::protocol::{Estimate, Event, JobId, Request, Tokenized};
+use crate::queue::{Queue, Taken};
+
+/// Serves requests until the queue is closed.
+pub(crate) fn serve<L: Laboratory>(
+    laboratory: L,
+    queue: &Queue,
+    answers: &Answers,
+    budget_bytes: u64,
+) {
+    let mut thread = Thread {
+        laboratory,
+        queue,
+        answers,
+        budget_bytes,
+        models: KeptModels::new(),
+        outcomes: Outcomes::new((budget_bytes / 8).min(1 << 30)),
+    };
+    while let Some(Taken { request, cancel }) = queue.next() {
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            thread.serve(request.clone(), &cancel);
+        }));
+        if let Err(panic) = served {
+            // A model may have been left half-way; it is read again when it is needed.
+            thread.models = KeptModels::new();
+            answers.refuse(request, fault(panic.as_ref()));
+        }
+        queue.done();
+    }
+}
+
+fn fault(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no reason was given".to_string());
+    format!(
+        "This could not be finished, because of a fault in the program ({text}); please report it together with the \
+         experiment."
+    )
+}
+
+struct Thread<'a, L: Laboratory> {
+    laboratory: L,
+    queue: &'a Queue,
+    answers: &'a Answers,
+    budget_bytes: u64,
+    models: KeptModels<L::Model>,
+    outcomes: Outcomes,
+}
+
+impl<L: Laboratory> Thread<'_, L> {
+    fn serve(&mut self, request: Request, cancel: &AtomicBool) {
+        match request {
+            Request::Open { model } => match self.open(&model) {
+                Ok(kept) => self.answers.send(Event::Opened(Arc::clone(&kept.opened))),
+                Err(failure) => self.answers.send(Event::OpenFailed {
+                    model,
+                    message: failure.to_string(),
+                }),
+            },
+            Request::Tokenize { ref model, .. } => match self.open(model) {
+                Ok(kept) => tokenize(&self.laboratory, &kept.model, request, self.answers),
+                Err(failure) => self.answers.refuse(request, failure.to_string()),
+            },
+            Request::Start { job, experiment } => {
+                let done = self.start(job, experiment, cancel);
+                self.end(job, done, cancel);
+            }
+            Request::Estimate { job, experiment } => {
+                let done = self.open(&experiment.model).and_then(|kept| {
+                    let estimate = self.estimate(&kept, &experiment)?;
+                    Ok(Event::Estimated { job, estimate })
+                });
+                self.end(job, done, cancel);
+            }
+        }
+    }
+
+    /// Sends the one event that ends a job.
+    fn end(&self, job: JobId, done: Result<Event, Failure>, cancel: &AtomicBool) {
+        self.answers.send(match done {
+            Ok(event) => event,
+            Err(Failure::Cancelled) => Event::Cancelled { job },
+            // A failure that the asker no longer waits for.
+            Err(Failure::Because(_)) if cancel.load(Ordering::Relaxed) => Event::Cancelled { job },
+            Err(Failure::Because(message)) => Event::Failed { job, message },
+        });
+    }
+
+    fn open(&mut self, reference: &str) -> Result<Rc<Kept<L::Model>>, Failure> {
+        let fingerprint = self.laboratory.fingerprint(reference);
+        if let Some(kept) = self.models.take_up(reference, &fingerprint) {
+            return Ok(kept);
+        }
+        let bytes = self.laboratory.size(reference).unwrap_or(0);
+        if bytes > self.budget_bytes {
+            return Err(Failure::Because(format!(
+                "The model needs about {}, and at most {} may be used: {reference}",
+                human_bytes(bytes),
+                human_bytes(self.budget_bytes)
+            )));
+        }
+        self.models.shrink_to(self.budget_bytes - bytes);
+        self.answers.send(Event::Opening {
+            model: reference.to_string(),
+        });
+        let (model, opened) = self.laboratory.open(reference)?;
+        Ok(self.models.put(Kept {
+            reference: reference.to_string(),
+            fingerprint,
+            model,
+            opened: Arc::new(opened),
+        }))
+    }
+
+    /// Closes other models where an experiment needs their memory.
+    fn estimate(
+        &mut self,
+        kept: &Kept<L::Model>,
+        experiment: &Experiment,
+    ) -> Result<Estimate, Failure> {
+        let mut estimate = self
+            .laboratory
+            .estimate(&kept.model, experiment, self.budget_bytes)?;
+        let others = self.models.bytes().saturating_sub(kept.opened.bytes);
+        if estimate.bytes.saturating_add(others) > self.budget_bytes {
+            self.models.keep_only(&kept.reference);
+        }
+        estimate.budget_bytes = self.budget_bytes;
+        Ok(estimate)
+    }
+
+    fn start(
+        &mut self,
+        job: JobId,
+        experiment: Experiment,
+        cancel: &AtomicBool,
+    ) -> Result<Event, Failure> {
+        let key = self.key(&experiment);
+        if let Some(outcome) = self.outcomes.get(&key) {
+            self.answers.send(Event::Started { job });
+            return Ok(Event::Finished {
+                job,
+                outcome,
+                cached: true,
+            });
+        }
+        let was_open = self.models.find(&experiment.model).is_some();
+        let kept = match self.open(&experiment.model) {
+            Ok(kept) => kept,
+            Err(failure) => {
+                self.answers.send(Event::OpenFailed {
+                    model: experiment.model,
+                    message: failure.to_string(),
+                });
+                return Err(failure);
+            }
+        };
+        if !was_open {
+            self.answers.send(Event::Opened(Arc::clone(&kept.opened)));
+        }
+        self.answers.send(Event::Started { job });
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Failure::Cancelled);
+        }
+        let estimate = self.estimate(&kept, &experiment)?;
+        if estimate.bytes > self.budget_bytes {
+            return Err(Failure::Because(format!(
+                "This experiment needs about {}, and at most {} may be used; shorten the prompt, take fewer samples or \
+                 keep fewer sites.",
+                human_bytes(estimate.bytes),
+                human_bytes(self.budget_bytes)
+            )));
+        }
+        let outcome = Arc::new(self.measure(job, &kept, &experiment, cancel)?);
+        self.outcomes.put(key, Arc::clone(&outcome));
+        Ok(Event::Finished {
+            job,
+            outcome,
+            cached: false,
+        })
+    }
+
+    fn measure(
+        &self,
+        job: JobId,
+        kept: &Kept<L::Model>,
+        experiment: &Experiment,
+        cancel: &AtomicBool,
+    ) -> Result<whyfinder_experiment::Outcome, Failure> {
+        let send = |report| self.answers.send(Event::Report { job, report });
+        let between = || self.answer_what_takes_no_time();
+        let mut observer = PacedObserver::new(cancel, &send, &between);
+        let others = self.models.bytes().saturating_sub(kept.opened.bytes);
+        let budget = self.budget_bytes.saturating_sub(others);
+        let outcome = self
+            .laboratory
+            .measure(&kept.model, experiment, budget, &mut observer);
+        observer.flush();
+        outcome
+    }
+
+    /// Splits text with a model that is open, and says that a model is open, between two pieces of a job.
+    fn answer_what_takes_no_time(&self) {
+        let is_quick = |request: &Request| match request {
+            Request::Open { model } | Request::Tokenize { model, .. } => {
+                self.models.find(model).is_some()
+            }
+            _ => false,
+        };
+        while let Some(request) = self.queue.take_if(is_quick) {
+            let (Request::Open { model } | Request::Tokenize { model, .. }) = &request else {
+                continue;
+            };
+            let Some(kept) = self.models.find(model) else {
+                continue;
+            };
+            match request {
+                Request::Open { .. } => {
+                    self.answers.send(Event::Opened(Arc::clone(&kept.opened)));
+                }
+                request => tokenize(&self.laboratory, &kept.model, request, self.answers),
+            }
+        }
+    }
+
+    /// The experiment word for word, and the state of the files that it names.
+    fn key(&self, experiment: &Experiment) -> String {
+        let model = self.laboratory.fingerprint(&experiment.model);
+        let noise = match &experiment.instrument {
+            InstrumentSettings::CausalTrace {
+                corruption:
+                    Corruption::Noise {
+                        file: Some(file), ..
+                    },
+                ..
+            } => fingerprint::of(Path::new(file)),
+            _ => String::new(),
+        };
+        format!("{experiment:?}\n{model}\n{noise}")
+    }
+}
+
+fn tokenize<L: Laboratory>(laboratory: &L, model: &L::Model, request: Request, answers: &Answers) {
+    let Request::Tokenize {
+        model: reference,
+        text,
+        ticket,
+    } = request
+    else {
+        return;
+    };
+    let (split, error) = match laboratory.tokenize(model, &text) {
+        Ok(split) => (split, None),
+        Err(failure) => (Default::default(), Some(failure.to_string())),
+    };
+    answers.send(Event::Tokenized(Tokenized {
+        ticket,
+        model: reference,
+        text,
+        ids: split.ids,
+        tokens: split.tokens,
+        spans: split.spans,
+        error,
+    }));
+}
