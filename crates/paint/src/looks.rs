@@ -1,0 +1,80 @@
+//! The looks of cells that are more, or less, than a value.
+//!
+//! Masked cells are left blank: what lies behind the map shows through.
+
+use crate::{Colour, Theme};
+
+pub const BLANK: Colour = [0, 0, 0, 0];
+
+/// Out of eight: how much ink hatching and dots put on a cell's colour.
+pub(crate) const INK_WEIGHT: u32 = 2;
+
+/// The ground of a cell not measured yet, and the dot in its middle.
+pub fn not_measured(theme: Theme) -> [Colour; 2] {
+    [theme.raised(), theme.faint()]
+}
+
+/// The two greys of the chequered cells whose value is NaN or infinite.
+pub fn not_finite(theme: Theme) -> [Colour; 2] {
+    match theme {
+        Theme::Dark => [[122, 131, 143, 255], [74, 81, 92, 255]],
+        Theme::Light => [[139, 149, 161, 255], [197, 204, 212, 255]],
+    }
+}
+
+/// Ink for light and for dark cells.
+pub(crate) fn inks() -> [Colour; 2] {
+    [Theme::Light.text(), Theme::Dark.text()]
+}
+
+/// A cell's colour with hatching or dots on it.
+pub(crate) fn inked(colour: Colour) -> Colour {
+    let [on_light, on_dark] = inks();
+    let luma = 77 * u32::from(colour[0]) + 150 * u32::from(colour[1]) + 29 * u32::from(colour[2]);
+    let ink = if luma > 128 << 8 { on_light } else { on_dark };
+    let mix = |c: u8, i: u8| {
+        ((u32::from(c) * (8 - INK_WEIGHT) + u32::from(i) * INK_WEIGHT + 4) / 8) as u8
+    };
+    [
+        mix(colour[0], ink[0]),
+        mix(colour[1], ink[1]),
+        mix(colour[2], ink[2]),
+        colour[3],
+    ]
+}
+
+/// Sizes of the patterns, physical pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    /// From one line of the hatching to the next, along x.
+    pub(crate) period: u32,
+    /// Thickness of a line, a hairline gap and a dot.
+    pub(crate) line: u32,
+    /// Side of a square of the chequers.
+    pub(crate) square: u32,
+}
+
+impl Pattern {
+    pub(crate) fn at(pixels_per_point: f32) -> Self {
+        let scaled = |points: f32| (points * pixels_per_point).round().max(1.0) as u32;
+        Self {
+            period: scaled(6.0),
+            line: scaled(1.0),
+            square: scaled(3.0),
+        }
+    }
+
+    pub(crate) fn hatched(self, x: u32, y: u32) -> bool {
+        (x + y) % self.period < self.line
+    }
+
+    pub(crate) fn dotted(self, x: u32, y: u32) -> bool {
+        let half = self.period / 2;
+        let near = |v: u32| (v + half) % self.period < self.line;
+        near(x) && near(y)
+    }
+
+    pub(crate) fn second_square(self, x: u32, y: u32) -> bool {
+        (x / self.square + y / self.square) % 2 == 1
+    }
+}

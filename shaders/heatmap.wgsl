@@ -1,0 +1,206 @@
+// Draws a map, or an atlas of maps, in one go: each pixel looks up which cells it shows, gathers them, and turns the
+// result into a colour by comparing it with the style's cuts.
+// CPU twin: crates/paint/src/cpu.rs. The two must stay alike to the last bit: comparisons, sums and products only,
+// for division, powers and fused operations differ between GPUs.
+
+struct Style {
+    // cuts[i] is the least value of colour i + 1; the last of the 256 is infinite.
+    cuts: array<vec4<f32>, 64>,
+    // Red in the lowest byte.
+    colours: array<vec4<u32>, 64>,
+    // 1: mean, 0: value of the largest magnitude.
+    mean: u32,
+    // Ground and dot of cells not measured.
+    not_measured: u32,
+    not_measured_dot: u32,
+    // Chequers of cells that are not finite.
+    not_finite: u32,
+    not_finite_second: u32,
+    ink_on_light: u32,
+    ink_on_dark: u32,
+    // Out of eight.
+    ink_weight: u32,
+}
+
+struct View {
+    // The rectangle drawn into, in pixels of the target.
+    origin: vec2<i32>,
+    size: vec2<u32>,
+    // Tile columns.
+    columns: u32,
+    // Of a tile, at the level shown.
+    height: u32,
+    width: u32,
+    // 0: the map itself.
+    level: u32,
+    // Where the level starts in `levels`.
+    start: u32,
+    // How many flags there are before they repeat; 0: none, all cells are measured.
+    flags: u32,
+    // Of the hatching, in pixels.
+    period: u32,
+    line: u32,
+    // Side of a square of the chequers, in pixels.
+    square: u32,
+}
+
+struct Uniforms {
+    style: Style,
+    view: View,
+}
+
+// What one pixel column or row shows.
+struct AxisPixel {
+    tile: u32,
+    first: u32,
+    count: u32,
+    phase: u32,
+}
+
+struct Reduced {
+    sum: f32,
+    extreme: f32,
+    count: u32,
+    kinds: u32,
+}
+
+@group(0) @binding(0) var<uniform> uniforms: Uniforms;
+// First the pixel columns, then the pixel rows.
+@group(0) @binding(1) var<storage, read> axes: array<AxisPixel>;
+// Bits, not numbers, until they are known to be finite: compilers may assume that there is no NaN.
+@group(0) @binding(2) var<storage, read> values: array<u32>;
+@group(0) @binding(3) var<storage, read> flags: array<u32>;
+@group(0) @binding(4) var<storage, read> levels: array<Reduced>;
+
+const NOTHING = 0xffffffffu;
+const MIDDLE = 0x80000000u;
+
+@vertex
+fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
+    // One triangle over the whole viewport.
+    let x = f32((index << 1u) & 2u);
+    let y = f32(index & 2u);
+    return vec4<f32>(2.0 * x - 1.0, 1.0 - 2.0 * y, 0.0, 1.0);
+}
+
+fn map_cell(index: u32) -> Reduced {
+    var flag = 1u;
+    if uniforms.view.flags > 0u {
+        let at = index % uniforms.view.flags;
+        flag = (flags[at / 4u] >> (8u * (at % 4u))) & 255u;
+    }
+    if (flag & 2u) != 0u {
+        return Reduced(0.0, 0.0, 0u, 16u);
+    }
+    if (flag & 1u) == 0u {
+        return Reduced(0.0, 0.0, 0u, 8u);
+    }
+    let bits = values[index];
+    if (bits & 0x7f800000u) == 0x7f800000u {
+        return Reduced(0.0, 0.0, 0u, 4u);
+    }
+    let value = bitcast<f32>(bits);
+    return Reduced(value, value, 1u, select(0u, 1u, (flag & 4u) == 0u) | select(0u, 2u, (flag & 8u) != 0u));
+}
+
+fn taken_in(group: Reduced, other: Reduced) -> Reduced {
+    var result = group;
+    if other.count > 0u {
+        if group.count == 0u || abs(other.extreme) > abs(group.extreme) {
+            result.extreme = other.extreme;
+        }
+        result.sum = group.sum + other.sum;
+        result.count = group.count + other.count;
+    }
+    result.kinds = group.kinds | other.kinds;
+    return result;
+}
+
+fn gather(x: AxisPixel, y: AxisPixel) -> Reduced {
+    let tile = y.tile * uniforms.view.columns + x.tile;
+    var group = Reduced(0.0, 0.0, 0u, 0u);
+    for (var row = y.first; row < y.first + y.count; row++) {
+        for (var column = x.first; column < x.first + x.count; column++) {
+            let index = (tile * uniforms.view.height + row) * uniforms.view.width + column;
+            if uniforms.view.level == 0u {
+                group = taken_in(group, map_cell(index));
+            } else {
+                group = taken_in(group, levels[uniforms.view.start + index]);
+            }
+        }
+    }
+    return group;
+}
+
+// How many cuts lie at or below value / weight.
+fn colour_index(value: f32, weight: f32) -> u32 {
+    var low = 0u;
+    for (var step = 128u; step > 0u; step = step >> 1u) {
+        let at = low + step - 1u;
+        if uniforms.style.cuts[at / 4u][at % 4u] * weight <= value {
+            low += step;
+        }
+    }
+    return low;
+}
+
+fn bytes(colour: u32) -> vec3<u32> {
+    return vec3<u32>(colour, colour >> 8u, colour >> 16u) & vec3<u32>(255u);
+}
+
+fn inked(colour: u32) -> u32 {
+    let c = bytes(colour);
+    let luma = 77u * c.r + 150u * c.g + 29u * c.b;
+    let ink = bytes(select(uniforms.style.ink_on_dark, uniforms.style.ink_on_light, luma > (128u << 8u)));
+    let weight = uniforms.style.ink_weight;
+    let mixed = (c * (8u - weight) + ink * weight + vec3<u32>(4u)) / vec3<u32>(8u);
+    return mixed.r | (mixed.g << 8u) | (mixed.b << 16u) | (colour & 0xff000000u);
+}
+
+fn near_dot(at: u32) -> bool {
+    return (at + uniforms.view.period / 2u) % uniforms.view.period < uniforms.view.line;
+}
+
+fn pixel_colour(group: Reduced, phase: vec2<u32>) -> u32 {
+    let middle = (phase.x & phase.y & MIDDLE) != 0u;
+    let x = phase.x & ~MIDDLE;
+    let y = phase.y & ~MIDDLE;
+    if group.count == 0u {
+        if (group.kinds & 4u) != 0u {
+            let second = (x / uniforms.view.square + y / uniforms.view.square) % 2u == 1u;
+            return select(uniforms.style.not_finite, uniforms.style.not_finite_second, second);
+        }
+        if (group.kinds & 8u) != 0u {
+            return select(uniforms.style.not_measured, uniforms.style.not_measured_dot, middle);
+        }
+        return 0u;
+    }
+    var index: u32;
+    if uniforms.style.mean == 1u {
+        index = colour_index(group.sum, f32(group.count));
+    } else {
+        index = colour_index(group.extreme, 1.0);
+    }
+    let colour = uniforms.style.colours[index / 4u][index % 4u];
+    let hatch = (group.kinds & 1u) == 0u && (x + y) % uniforms.view.period < uniforms.view.line;
+    let dot = (group.kinds & 2u) != 0u && near_dot(x) && near_dot(y);
+    if hatch || dot {
+        return inked(colour);
+    }
+    return colour;
+}
+
+@fragment
+fn paint(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
+    let at = vec2<i32>(floor(position.xy)) - uniforms.view.origin;
+    let size = vec2<i32>(uniforms.view.size);
+    if any(at < vec2<i32>(0)) || any(at >= size) {
+        return vec4<f32>(0.0);
+    }
+    let x = axes[at.x];
+    let y = axes[size.x + at.y];
+    if x.tile == NOTHING || y.tile == NOTHING {
+        return vec4<f32>(0.0);
+    }
+    return unpack4x8unorm(pixel_colour(gather(x, y), vec2<u32>(x.phase, y.phase)));
+}
