@@ -1,1 +1,40 @@
 //! Maps drawn on screen: widgets over plain data, without knowledge of the worker.
+//!
+//! Each widget fills the room its `Ui` has left, takes its data, a [`MapLook`] and a small state that the caller keeps
+//! (zoom, range), and returns what was pointed at and what was picked. Selection goes in and out as plain indices, so
+//! that one selection serves every view.
+
+pub(crate) mod accessible;
+pub mod attention_atlas;
+pub mod axis_labels;
+pub(crate) mod cell_ink;
+pub mod colour_bar;
+pub mod distribution_bars;
+pub(crate) mod grid_input;
+pub mod head_view;
+pub mod heatmap_view;
+pub mod look;
+pub(crate) mod painted_map;
+pub(crate) mod readout;
+pub mod sample_strip;
+pub mod token_lines;
+pub mod token_text;
+pub(crate) mod trace_cells;
+pub mod trace_grid;
+
+pub use attention_atlas::{
+    AtlasData, AtlasResponse, AtlasState, Head, StrongestPair, atlas_switches, attention_atlas,
+    strongest_pair,
+};
+pub use axis_labels::AxisText;
+pub use colour_bar::{ColourBar, ColourBarResponse, ColourRange, Mark, colour_bar};
+pub use distribution_bars::{BarsResponse, TokenBars, distribution_bars};
+pub use head_view::{HeadData, HeadState, head_view};
+pub use heatmap_view::HeatmapView;
+pub use look::{Cell, DataKey, Linked, MapGpu, MapLook, MapResponse};
+pub use sample_strip::{SampleStrip, sample_strip};
+pub use token_lines::{TokenLinesResponse, TokenLinesState, TokenSide, token_lines};
+pub use token_text::{read_number, short_number, signed_number, visible_token, with_error};
+pub use trace_grid::{
+    TraceCell, TraceGrid, TraceKind, TracePanel, TraceResponse, TraceState, trace_grid,
+};

@@ -1,0 +1,118 @@
+//! What is drawn over painted cells: outlines, bands, numbers.
+
+use egui::{Color32, FontId, Painter, Rect, Stroke, StrokeKind};
+use whyfinder_paint::{Colour, MapStyle, colour_of, readable_on};
+
+use super::heatmap_view::GridFrame;
+use super::look::{Cell, MapLook};
+use super::token_text::whole;
+
+/// Cells at least this large, in points, have their number written in them.
+pub(crate) const NUMBERS_FROM: f32 = 34.0;
+
+pub(crate) fn colour32([r, g, b, a]: Colour) -> Color32 {
+    Color32::from_rgba_unmultiplied(r, g, b, a)
+}
+
+/// The outline of the one selected cell, the same in every view.
+pub(crate) fn selection(painter: &Painter, look: &MapLook, rect: Rect) {
+    let rect = rect.expand(if rect.width().min(rect.height()) < 8.0 {
+        1.5
+    } else {
+        0.5
+    });
+    let halo = look.background.gamma_multiply(0.85);
+    painter.rect_stroke(rect, 1.0, Stroke::new(4.0, halo), StrokeKind::Middle);
+    painter.rect_stroke(
+        rect,
+        1.0,
+        Stroke::new(2.0, look.selection),
+        StrokeKind::Middle,
+    );
+}
+
+/// The outline of the cell under the pointer.
+pub(crate) fn hover(painter: &Painter, look: &MapLook, rect: Rect) {
+    painter.rect_stroke(
+        rect.expand(0.5),
+        1.0,
+        Stroke::new(1.0, look.text),
+        StrokeKind::Middle,
+    );
+}
+
+/// A frame around a map that has the keyboard.
+pub(crate) fn focus(painter: &Painter, look: &MapLook, rect: Rect) {
+    painter.rect_stroke(
+        rect.expand(3.0),
+        3.0,
+        Stroke::new(1.0, look.selection.gamma_multiply(0.7)),
+        StrokeKind::Middle,
+    );
+}
+
+/// Faint bands over the row and the column of `cell`.
+pub(crate) fn bands(painter: &Painter, look: &MapLook, grid: &GridFrame, cell: Cell) {
+    let rect = grid.rect(cell);
+    let colour = look.selection.gamma_multiply(0.13);
+    let row = Rect::from_x_y_ranges(grid.frame.x_range(), rect.y_range());
+    let col = Rect::from_x_y_ranges(rect.x_range(), grid.frame.y_range());
+    for band in [row, col] {
+        painter.rect_filled(band.intersect(grid.frame), 0.0, colour);
+    }
+}
+
+/// Writes each visible cell's text in the ink that stands out on its colour, where cells are large enough.
+///
+/// `text` gives a cell's value and the lines to write; `None` leaves the cell alone.
+pub(crate) fn numbers(
+    painter: &Painter,
+    look: &MapLook,
+    grid: &GridFrame,
+    style: &MapStyle,
+    text: impl Fn(Cell) -> Option<(f32, Vec<String>)>,
+) {
+    let size = grid.cell_size();
+    let line = painter.fonts_mut(|f| f.row_height(&look.small_font));
+    if size.x < NUMBERS_FROM || size.y < line + 3.0 {
+        return;
+    }
+    let painter = painter.with_clip_rect(grid.frame.intersect(painter.clip_rect()));
+    // One table for the whole map: colour_of builds it anew for each value.
+    let (cuts, colours) = (style.cuts(), style.colours());
+    for row in grid.visible_rows() {
+        for col in grid.visible_cols() {
+            let cell = Cell::new(row, col);
+            let Some((value, lines)) = text(cell) else {
+                continue;
+            };
+            let ground = if value.is_finite() {
+                colours[cuts.partition_point(|&cut| cut <= value)]
+            } else {
+                colour_of(value, style)
+            };
+            let ink = colour32(readable_on(ground));
+            let fitting = lines.len().min((size.y / line) as usize).max(1);
+            let top = grid.rect(cell).center().y - fitting as f32 * line / 2.0;
+            for (i, words) in lines.iter().take(fitting).enumerate() {
+                let ink = if i == 0 { ink } else { ink.gamma_multiply(0.8) };
+                centred(
+                    &painter,
+                    words,
+                    &look.small_font,
+                    ink,
+                    grid.rect(cell),
+                    top + i as f32 * line,
+                );
+            }
+        }
+    }
+}
+
+fn centred(painter: &Painter, text: &str, font: &FontId, ink: Color32, cell: Rect, top: f32) {
+    let galley = whole(painter, text, font, ink);
+    if galley.size().x <= cell.width() - 3.0 {
+        let at = egui::pos2(cell.center().x - galley.size().x / 2.0, top);
+        painter.galley(at, galley, ink);
+    }
+}

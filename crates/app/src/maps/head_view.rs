@@ -1,0 +1,297 @@
+//! One head: query by key, with the tokens on both axes.
+
+use egui::{Rect, Role, Sense, Ui, vec2};
+use whyfinder_paint::{ColourMap, MapShape, MapStyle};
+
+use super::accessible::describe;
+use super::axis_labels::{AxisText, Marked, column_labels, gutters, row_labels};
+use super::cell_ink;
+use super::colour_bar::ColourRange;
+use super::grid_input;
+use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
+use super::look::{Cell, DataKey, Linked, MapLook, MapResponse};
+use super::painted_map::{self, Picture};
+use super::readout::{self, Readout};
+use super::token_text::{read_number, short_number, visible_token};
+
+/// Attention of one head.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadData<'a> {
+    pub key: DataKey,
+    pub layer: usize,
+    pub head: usize,
+    pub queries: usize,
+    pub keys: usize,
+    /// Weights, row-major over query and key; NaN where not measured yet.
+    pub values: &'a [f32],
+    /// One per key; queries are the last of them.
+    pub tokens: &'a [String],
+    /// The subject's tokens, half-open.
+    pub subject: Option<(usize, usize)>,
+    /// Keys after their query are blank.
+    pub causal: bool,
+}
+
+/// What the person chose for the head view.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadState {
+    pub view: HeatmapView,
+    pub map: ColourMap,
+    /// 0 to 1 by default.
+    pub range: ColourRange,
+}
+
+impl Default for HeadState {
+    fn default() -> Self {
+        Self {
+            view: HeatmapView::default(),
+            map: ColourMap::Magma,
+            range: ColourRange::default(),
+        }
+    }
+}
+
+impl HeadData<'_> {
+    /// Tokens of the queries: the last of all tokens.
+    pub(crate) fn query_tokens(&self) -> &[String] {
+        let first = self.tokens.len().saturating_sub(self.queries);
+        self.tokens.get(first..).unwrap_or(&[])
+    }
+
+    /// The weight of a query on a key; `None` where the query cannot see the key or nothing is measured.
+    pub(crate) fn weight(&self, query: usize, key: usize) -> Option<f32> {
+        if query >= self.queries || key >= self.seen(query) {
+            return None;
+        }
+        self.values
+            .get(query * self.keys + key)
+            .copied()
+            .filter(|w| w.is_finite())
+    }
+
+    /// How many keys a query sees.
+    pub(crate) fn seen(&self, query: usize) -> usize {
+        if self.causal {
+            visible_at(query, self.queries, self.keys)
+        } else {
+            self.keys
+        }
+    }
+
+    /// The subject among the queries.
+    pub(crate) fn query_subject(&self) -> Option<(usize, usize)> {
+        let first = self.tokens.len().saturating_sub(self.queries);
+        self.subject
+            .map(|(start, end)| (start.saturating_sub(first), end.saturating_sub(first)))
+    }
+}
+
+/// How many keys the query in row `query` sees under a causal mask; the last query sees all.
+pub(crate) fn visible_at(query: usize, queries: usize, keys: usize) -> usize {
+    (query + 1 + keys.saturating_sub(queries)).min(keys)
+}
+
+const LARGEST_CELL: f32 = 64.0;
+
+/// Draws the map of one head over the room left: queries down, keys across, tokens on both axes. The last line reads
+/// out the cell pointed at or selected.
+pub fn head_view(
+    ui: &mut Ui,
+    look: &MapLook,
+    state: &mut HeadState,
+    data: &HeadData<'_>,
+    selected: Option<Cell>,
+    linked: Linked,
+) -> MapResponse {
+    let (rect, response) = ui.allocate_exact_size(
+        ui.available_size().max(vec2(60.0, 60.0)),
+        Sense::click_and_drag(),
+    );
+    let (space, line) = readout::split(rect);
+    let rows = AxisText::Tokens {
+        tokens: data.query_tokens(),
+        subject: data.query_subject(),
+    };
+    let cols = AxisText::Tokens {
+        tokens: data.tokens,
+        subject: data.subject,
+    };
+    let room = gutters(
+        ui.painter(),
+        look,
+        space,
+        (data.queries, rows),
+        (data.keys, cols),
+    );
+    let inner = Rect::from_min_max(
+        space.min + vec2(room.left, 4.0),
+        (space.max - vec2(2.0, room.below)).max(space.min + vec2(room.left, 4.0)),
+    );
+    let grid = GridFrame {
+        frame: fit_frame(
+            inner,
+            data.queries,
+            data.keys,
+            LARGEST_CELL,
+            1.0,
+            ui.pixels_per_point(),
+        ),
+        rows: data.queries,
+        cols: data.keys,
+        view: state.view,
+    };
+    let input = grid_input::read(ui, &response, &grid, &mut state.view, selected);
+    let cell = input.picked.or(selected);
+    let grid = GridFrame {
+        view: state.view,
+        ..grid
+    };
+
+    let label = format!(
+        "Attention of layer {} head {}: {} queries by {} keys",
+        data.layer, data.head, data.queries, data.keys
+    );
+    let value = cell.map_or_else(
+        || "no cell selected".to_string(),
+        |cell| readout_of(data, cell).spoken(),
+    );
+    describe(&response, Role::Image, &label, &value);
+
+    if ui.is_rect_visible(rect) {
+        draw(ui, look, state, data, &grid, cell, input.hovered);
+        let marked = |pick: fn(Cell) -> usize| Marked {
+            selected: cell.map(pick),
+            hovered: input.hovered.map(pick).or(linked.token),
+        };
+        let painter = ui.painter_at(rect);
+        row_labels(&painter, look, &grid, rows, marked(|c| c.row), room.left);
+        column_labels(
+            &painter,
+            look,
+            &grid,
+            cols,
+            marked(|c| c.col),
+            room.below,
+            rect.left(),
+        );
+        if response.has_focus() {
+            cell_ink::focus(ui.painter(), look, grid.frame);
+        }
+        let read = input.hovered.or(cell).map(|cell| readout_of(data, cell));
+        readout::draw(
+            &painter,
+            look,
+            line,
+            read.as_ref(),
+            "Query ↓ key →: point at a cell to read its weight",
+        );
+    }
+    MapResponse {
+        response,
+        hovered: input.hovered,
+        picked: input.picked,
+    }
+}
+
+fn draw(
+    ui: &Ui,
+    look: &MapLook,
+    state: &HeadState,
+    data: &HeadData<'_>,
+    grid: &GridFrame,
+    selected: Option<Cell>,
+    hovered: Option<Cell>,
+) {
+    let shape = MapShape::single(data.queries, data.keys);
+    let [low, high] = state.range.ends([0.0, 1.0]);
+    let style = MapStyle::sequential(state.map, look.theme, low, high);
+    let picture = Picture {
+        key: DataKey {
+            id: data.key.id.with("head"),
+            version: data.key.version,
+        },
+        shape,
+        style,
+        tile_gap: None,
+        build: &|| painted_map::measured_where_finite(shape, data.values.to_vec(), data.causal),
+    };
+    painted_map::paint(ui, look, grid, &picture);
+    let painter = ui.painter_at(grid.frame.expand(3.0));
+    cell_ink::numbers(&painter, look, grid, &style, |cell| {
+        let weight = data.weight(cell.row, cell.col)?;
+        Some((weight, vec![short_number(weight)]))
+    });
+    if let Some(cell) = selected {
+        cell_ink::bands(&painter, look, grid, cell);
+    }
+    if let Some(cell) = hovered.filter(|&c| selected != Some(c)) {
+        cell_ink::hover(&painter, look, grid.rect(cell));
+    }
+    if let Some(cell) = selected {
+        cell_ink::selection(&painter, look, grid.rect(cell));
+    }
+}
+
+fn readout_of(data: &HeadData<'_>, cell: Cell) -> Readout {
+    let token = |tokens: &[String], i: usize| {
+        tokens
+            .get(i)
+            .map_or_else(|| i.to_string(), |t| visible_token(t))
+    };
+    let place = format!(
+        "{} → {}",
+        token(data.query_tokens(), cell.row),
+        token(data.tokens, cell.col)
+    );
+    let first = data.tokens.len().saturating_sub(data.queries);
+    let note = format!("query {} · key {}", first + cell.row, cell.col);
+    if cell.col >= data.seen(cell.row) {
+        return Readout {
+            place,
+            value: "–".to_string(),
+            note: "a token does not see what comes after it".to_string(),
+        };
+    }
+    Readout {
+        place,
+        value: data
+            .weight(cell.row, cell.col)
+            .map_or_else(|| "not measured".to_string(), read_number),
+        note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_query_sees_all_keys() {
+        assert_eq!(visible_at(0, 4, 4), 1);
+        assert_eq!(visible_at(3, 4, 4), 4);
+        assert_eq!(visible_at(0, 2, 5), 4);
+        assert_eq!(visible_at(1, 2, 5), 5);
+    }
+
+    #[test]
+    fn hidden_keys_have_no_weight() {
+        let values = [1.0, 0.0, 0.5, f32::NAN];
+        let tokens = ["a".to_string(), " b".to_string()];
+        let data = HeadData {
+            key: DataKey::new("test", 0),
+            layer: 0,
+            head: 0,
+            queries: 2,
+            keys: 2,
+            values: &values,
+            tokens: &tokens,
+            subject: None,
+            causal: true,
+        };
+        assert_eq!(data.weight(0, 0), Some(1.0));
+        assert_eq!(data.weight(0, 1), None);
+        assert_eq!(data.weight(1, 1), None);
+        assert_eq!(readout_of(&data, Cell::new(1, 0)).place, "␣b → a");
+        assert_eq!(readout_of(&data, Cell::new(1, 1)).value, "not measured");
+    }
+}

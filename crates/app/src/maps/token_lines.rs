@@ -1,0 +1,527 @@
+//! Token-to-token lines of one head: queries left, keys right, one line per weight.
+
+use std::ops::Range;
+
+use egui::{
+    Align2, Color32, DragValue, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui,
+    UiBuilder, pos2, vec2,
+};
+use whyfinder_paint::{ColourMap, Theme};
+
+use super::accessible::describe;
+use super::axis_labels::thinned;
+use super::cell_ink::{self, colour32};
+use super::grid_input;
+use super::head_view::HeadData;
+use super::heatmap_view::{GridFrame, HeatmapView};
+use super::look::{Cell, Linked, MapLook};
+use super::readout;
+use super::token_text::{in_subject, read_number, short_number, shortened, visible_token};
+
+/// A column of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenSide {
+    Query,
+    Key,
+}
+
+/// What the person chose for the lines.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenLinesState {
+    /// Weights below this are not drawn; what they add up to is written below.
+    pub threshold: f32,
+    /// Zoom and pan along the tokens.
+    pub view: HeatmapView,
+}
+
+impl Default for TokenLinesState {
+    fn default() -> Self {
+        Self {
+            threshold: 0.05,
+            view: HeatmapView::default(),
+        }
+    }
+}
+
+/// What a person did on the lines.
+#[derive(Clone, Debug)]
+pub struct TokenLinesResponse {
+    pub response: Response,
+    /// The token pointed at; queries are counted from the first query.
+    pub hovered: Option<(TokenSide, usize)>,
+    /// Query (row) and key (column) picked in this frame: a click on a token picks its strongest line.
+    pub picked: Option<Cell>,
+    /// Attention on lines too faint to be drawn, as a share of all attention, 0 to 1.
+    pub hidden_share: f32,
+}
+
+const TALLEST_ROW: f32 = 24.0;
+const NUMBERS: f32 = 34.0;
+
+/// Draws the lines of one head over the room left. Pointing at a token leaves only its lines, with their weights.
+pub fn token_lines(
+    ui: &mut Ui,
+    look: &MapLook,
+    state: &mut TokenLinesState,
+    data: &HeadData<'_>,
+    selected: Option<Cell>,
+    linked: Linked,
+) -> TokenLinesResponse {
+    let (rect, response) = ui.allocate_exact_size(
+        ui.available_size().max(vec2(80.0, 60.0)),
+        Sense::click_and_drag(),
+    );
+    let (space, line) = readout::split(rect);
+    let place = Place::of(space, data);
+    let grid = place.grid(data, state.view);
+    let side_at = |at: Pos2| {
+        let row = grid.cell_at(at)?.row;
+        place.token_at(data, at.x, row)
+    };
+    let hovered = response.hover_pos().and_then(side_at);
+    let input = grid_input::read(ui, &response, &grid, &mut state.view, None);
+    let mut picked = None;
+    if input.picked.is_some() {
+        picked = response
+            .interact_pointer_pos()
+            .and_then(side_at)
+            .and_then(|(side, token)| strongest(data, side, token));
+    }
+    if response.has_focus()
+        && let Some(cell) = grid_input::walked(ui, &response, selected, data.queries, data.keys)
+    {
+        picked = Some(Cell::new(
+            cell.row,
+            cell.col.min(data.seen(cell.row).saturating_sub(1)),
+        ));
+        state
+            .view
+            .reveal(&grid, Cell::new(cell.row + place.first_query(data), 0));
+    }
+    let cell = picked.or(selected);
+
+    let hidden = hidden(data, state.threshold);
+    let label = format!(
+        "Attention lines of layer {} head {}: {} queries, {} keys",
+        data.layer, data.head, data.queries, data.keys
+    );
+    let value = cell.map_or_else(|| "no line selected".to_string(), |cell| spoken(data, cell));
+    describe(&response, Role::Image, &label, &value);
+
+    if ui.is_rect_visible(rect) {
+        let grid = place.grid(data, state.view);
+        let painter = ui.painter_at(rect);
+        let focus = hovered.or(linked
+            .token
+            .and_then(|t| Some((TokenSide::Query, t.checked_sub(place.first_query(data))?))));
+        draw_lines(
+            &painter,
+            look,
+            &place,
+            &grid,
+            data,
+            state.threshold,
+            focus,
+            cell,
+        );
+        draw_tokens(&painter, look, &place, &grid, data, focus, cell);
+        if response.has_focus() {
+            cell_ink::focus(ui.painter(), look, space.shrink(3.0));
+        }
+    }
+    note(ui, look, line, state, &hidden);
+    TokenLinesResponse {
+        response,
+        hovered,
+        picked,
+        hidden_share: hidden.share,
+    }
+}
+
+/// Where the two columns of tokens and the lines between them lie.
+struct Place {
+    frame: Rect,
+    /// Right edge of the query tokens, left edge of the key tokens.
+    inner: [f32; 2],
+    tokens: usize,
+    label: f32,
+}
+
+impl Place {
+    fn of(space: Rect, data: &HeadData<'_>) -> Self {
+        let tokens = data.tokens.len().max(data.queries).max(data.keys).max(1);
+        let row = (space.height() / tokens as f32).min(TALLEST_ROW);
+        let frame = Rect::from_min_size(space.min, vec2(space.width(), row * tokens as f32));
+        let label = (space.width() * 0.24).clamp(30.0, 96.0);
+        let side = NUMBERS + label;
+        Self {
+            frame,
+            inner: [
+                frame.left() + side,
+                (frame.right() - side).max(frame.left() + side),
+            ],
+            tokens,
+            label,
+        }
+    }
+
+    fn grid(&self, _data: &HeadData<'_>, view: HeatmapView) -> GridFrame {
+        GridFrame {
+            frame: self.frame,
+            rows: self.tokens,
+            cols: 1,
+            view,
+        }
+    }
+
+    fn first_query(&self, data: &HeadData<'_>) -> usize {
+        self.tokens.saturating_sub(data.queries)
+    }
+
+    fn token_at(&self, data: &HeadData<'_>, x: f32, row: usize) -> Option<(TokenSide, usize)> {
+        if x <= self.inner[0] {
+            let query = row.checked_sub(self.first_query(data))?;
+            (query < data.queries).then_some((TokenSide::Query, query))
+        } else if x >= self.inner[1] {
+            (row < data.keys).then_some((TokenSide::Key, row))
+        } else {
+            None
+        }
+    }
+}
+
+fn row_centre(grid: &GridFrame, row: usize) -> f32 {
+    grid.content().min.y + (row as f32 + 0.5) * grid.cell_size().y
+}
+
+/// The strongest line of a token.
+fn strongest(data: &HeadData<'_>, side: TokenSide, token: usize) -> Option<Cell> {
+    let cells: Vec<Cell> = match side {
+        TokenSide::Query => (0..data.seen(token)).map(|k| Cell::new(token, k)).collect(),
+        TokenSide::Key => (0..data.queries).map(|q| Cell::new(q, token)).collect(),
+    };
+    cells
+        .into_iter()
+        .filter_map(|c| Some((data.weight(c.row, c.col)?, c)))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, cell)| cell)
+}
+
+fn spoken(data: &HeadData<'_>, cell: Cell) -> String {
+    let token = |tokens: &[String], i: usize| {
+        tokens
+            .get(i)
+            .map_or_else(|| i.to_string(), |t| visible_token(t))
+    };
+    format!(
+        "{} → {}, {}",
+        token(data.query_tokens(), cell.row),
+        token(data.tokens, cell.col),
+        data.weight(cell.row, cell.col)
+            .map_or_else(|| "no weight".to_string(), read_number)
+    )
+}
+
+/// What the threshold leaves out.
+struct Hidden {
+    lines: usize,
+    share: f32,
+}
+
+fn hidden(data: &HeadData<'_>, threshold: f32) -> Hidden {
+    let (mut lines, mut faint, mut all) = (0, 0.0f64, 0.0f64);
+    for query in 0..data.queries {
+        for key in 0..data.seen(query) {
+            if let Some(weight) = data.weight(query, key) {
+                all += f64::from(weight);
+                if weight < threshold {
+                    lines += 1;
+                    faint += f64::from(weight);
+                }
+            }
+        }
+    }
+    Hidden {
+        lines,
+        share: if all > 0.0 { (faint / all) as f32 } else { 0.0 },
+    }
+}
+
+/// The hue of the lines: from the colours of the map beside them, readable on both themes.
+fn line_colour(look: &MapLook) -> Color32 {
+    let table = ColourMap::Magma.table(look.theme);
+    colour32(table[if look.theme == Theme::Dark { 176 } else { 140 }])
+}
+
+#[allow(clippy::too_many_arguments)]
+fn draw_lines(
+    painter: &Painter,
+    look: &MapLook,
+    place: &Place,
+    grid: &GridFrame,
+    data: &HeadData<'_>,
+    threshold: f32,
+    focus: Option<(TokenSide, usize)>,
+    selected: Option<Cell>,
+) {
+    let painter = painter.with_clip_rect(place.frame);
+    let colour = line_colour(look);
+    let first = place.first_query(data);
+    let [left, right] = place.inner;
+    let mut shapes = Vec::new();
+    for query in 0..data.queries {
+        for key in 0..data.seen(query) {
+            let Some(weight) = data.weight(query, key).filter(|&w| w > 0.0) else {
+                continue;
+            };
+            let in_focus = match focus {
+                Some((TokenSide::Query, token)) => query == token,
+                Some((TokenSide::Key, token)) => key == token,
+                None => true,
+            };
+            let chosen = selected == Some(Cell::new(query, key));
+            if !chosen && (!in_focus || weight < threshold) {
+                continue;
+            }
+            let ends = [
+                pos2(left + 3.0, row_centre(grid, first + query)),
+                pos2(right - 3.0, row_centre(grid, key)),
+            ];
+            if ends.iter().all(|e| e.y < place.frame.top())
+                || ends.iter().all(|e| e.y > place.frame.bottom())
+            {
+                continue;
+            }
+            if !chosen {
+                let strong = weight.clamp(0.0, 1.0);
+                let width = 1.0 + 1.5 * strong;
+                shapes.push(curve(
+                    ends,
+                    Stroke::new(width, colour.gamma_multiply(strong)),
+                ));
+            }
+        }
+    }
+    painter.extend(shapes);
+    if let Some(cell) = selected.filter(|c| c.row < data.queries && c.col < data.seen(c.row)) {
+        let ends = [
+            pos2(left + 3.0, row_centre(grid, first + cell.row)),
+            pos2(right - 3.0, row_centre(grid, cell.col)),
+        ];
+        painter.add(curve(ends, Stroke::new(2.0, look.selection)));
+    }
+}
+
+/// A line that leaves and arrives level.
+fn curve([from, to]: [Pos2; 2], stroke: Stroke) -> Shape {
+    let reach = (to.x - from.x) * 0.4;
+    let (a, b) = (from + vec2(reach, 0.0), to - vec2(reach, 0.0));
+    let points = (0..=14)
+        .map(|i| {
+            let t = i as f32 / 14.0;
+            let u = 1.0 - t;
+            let mix = |p: fn(Pos2) -> f32| {
+                u * u * u * p(from)
+                    + 3.0 * u * u * t * p(a)
+                    + 3.0 * u * t * t * p(b)
+                    + t * t * t * p(to)
+            };
+            pos2(mix(|p| p.x), mix(|p| p.y))
+        })
+        .collect();
+    Shape::line(points, stroke)
+}
+
+fn draw_tokens(
+    painter: &Painter,
+    look: &MapLook,
+    place: &Place,
+    grid: &GridFrame,
+    data: &HeadData<'_>,
+    focus: Option<(TokenSide, usize)>,
+    selected: Option<Cell>,
+) {
+    let first = place.first_query(data);
+    let height = painter.fonts_mut(|f| f.row_height(&look.mono_font)) - 1.0;
+    let subject = data.subject.map(|(a, b)| a..b);
+    for side in [TokenSide::Query, TokenSide::Key] {
+        let own = |token: usize| {
+            if side == TokenSide::Query {
+                first + token
+            } else {
+                token
+            }
+        };
+        let chosen = selected.map(|c| {
+            own(if side == TokenSide::Query {
+                c.row
+            } else {
+                c.col
+            })
+        });
+        let pointed = focus.filter(|f| f.0 == side).map(|f| own(f.1));
+        let rows: Range<usize> = match side {
+            TokenSide::Query => first..first + data.queries,
+            TokenSide::Key => 0..data.keys,
+        };
+        let shown = grid.visible_rows();
+        let shown = shown.start.max(rows.start)..shown.end.min(rows.end);
+        let mut first_placed: Vec<usize> = pointed.into_iter().chain(chosen).collect();
+        // Beside a token pointed at, the far ends of its lines are named first.
+        if let Some((other, token)) = focus.filter(|f| f.0 != side) {
+            first_placed.extend(by_weight(data, other, token).into_iter().map(own));
+        }
+        first_placed.extend(subject.clone().into_iter().flatten().rev());
+        for row in thinned(shown, grid.cell_size().y, height, &first_placed) {
+            let y = row_centre(grid, row);
+            if y < place.frame.top() || y > place.frame.bottom() {
+                continue;
+            }
+            let token = if side == TokenSide::Query {
+                row - first
+            } else {
+                row
+            };
+            let weight = match (focus, side) {
+                (Some((TokenSide::Query, query)), TokenSide::Key) => data.weight(query, token),
+                (Some((TokenSide::Key, key)), TokenSide::Query) => data.weight(token, key),
+                _ => None,
+            };
+            let colour = if chosen == Some(row) {
+                look.selection
+            } else if in_subject(&subject, row) {
+                look.accent
+            } else if pointed == Some(row) || weight.is_some_and(|w| w >= 0.05) || focus.is_none() {
+                look.text
+            } else {
+                look.muted
+            };
+            let text = data
+                .tokens
+                .get(row)
+                .map_or_else(|| row.to_string(), |t| visible_token(t));
+            let galley = shortened(painter, &text, &look.mono_font, colour, place.label - 6.0);
+            let (x, numbers, align) = match side {
+                TokenSide::Query => (
+                    place.inner[0] - 4.0 - galley.size().x,
+                    place.inner[0] - place.label - 4.0,
+                    Align2::RIGHT_CENTER,
+                ),
+                TokenSide::Key => (
+                    place.inner[1] + 4.0,
+                    place.inner[1] + place.label + 4.0,
+                    Align2::LEFT_CENTER,
+                ),
+            };
+            painter.galley(pos2(x, y - galley.size().y / 2.0), galley, colour);
+            if let Some(weight) = weight {
+                let ink = if weight >= 0.05 {
+                    look.text
+                } else {
+                    look.muted
+                };
+                painter.text(
+                    pos2(numbers, y),
+                    align,
+                    short_number(weight),
+                    look.small_font.clone(),
+                    ink,
+                );
+            }
+        }
+    }
+}
+
+/// The far ends of a token's lines, strongest first.
+fn by_weight(data: &HeadData<'_>, side: TokenSide, token: usize) -> Vec<usize> {
+    let mut ends: Vec<(f32, usize)> = match side {
+        TokenSide::Query => (0..data.seen(token))
+            .filter_map(|k| Some((data.weight(token, k)?, k)))
+            .collect(),
+        TokenSide::Key => (0..data.queries)
+            .filter_map(|q| Some((data.weight(q, token)?, q)))
+            .collect(),
+    };
+    ends.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ends.into_iter().map(|(_, end)| end).collect()
+}
+
+/// The threshold, to be dragged or typed, and what it hides.
+fn note(ui: &mut Ui, look: &MapLook, line: Rect, state: &mut TokenLinesState, hidden: &Hidden) {
+    let builder = UiBuilder::new()
+        .id_salt("threshold")
+        .max_rect(line)
+        .layout(egui::Layout::left_to_right(egui::Align::Center));
+    ui.scope_builder(builder, |ui| {
+        ui.spacing_mut().interact_size.y = line.height() - 2.0;
+        ui.spacing_mut().item_spacing.x = 6.0;
+        let value = DragValue::new(&mut state.threshold)
+            .range(0.0..=1.0)
+            .speed(0.002)
+            .max_decimals(3)
+            .prefix("from ");
+        ui.add(value)
+            .on_hover_text("Lines with less weight are not drawn")
+            .accessible_name("Least weight of a drawn line");
+        let words = if hidden.lines == 0 {
+            "all lines are drawn".to_string()
+        } else {
+            format!(
+                "{} fainter lines hidden · {:.0} % of attention",
+                hidden.lines,
+                hidden.share * 100.0
+            )
+        };
+        let galley = shortened(
+            ui.painter(),
+            &words,
+            &look.text_font,
+            look.muted,
+            ui.available_width(),
+        );
+        let (rect, _) = ui.allocate_exact_size(galley.size(), Sense::hover());
+        ui.painter().galley(rect.min, galley, look.muted);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::look::DataKey;
+
+    fn data<'a>(values: &'a [f32], tokens: &'a [String]) -> HeadData<'a> {
+        HeadData {
+            key: DataKey::new("test", 0),
+            layer: 0,
+            head: 0,
+            queries: 2,
+            keys: 2,
+            values,
+            tokens,
+            subject: None,
+            causal: true,
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_is_counted() {
+        let values = [1.0, 9.0, 0.04, 0.96];
+        let tokens = ["a".to_string(), "b".to_string()];
+        let data = data(&values, &tokens);
+        let below = hidden(&data, 0.05);
+        assert_eq!(below.lines, 1);
+        assert!((below.share - 0.02).abs() < 1e-6);
+        assert_eq!(hidden(&data, 0.0).lines, 0);
+    }
+
+    #[test]
+    fn a_token_leads_to_its_strongest_line() {
+        let values = [1.0, 9.0, 0.04, 0.96];
+        let tokens = ["a".to_string(), "b".to_string()];
+        let data = data(&values, &tokens);
+        assert_eq!(strongest(&data, TokenSide::Query, 1), Some(Cell::new(1, 1)));
+        assert_eq!(strongest(&data, TokenSide::Key, 0), Some(Cell::new(0, 0)));
+        assert_eq!(strongest(&data, TokenSide::Key, 7), None);
+        assert_eq!(by_weight(&data, TokenSide::Query, 1), [1, 0]);
+    }
+}
