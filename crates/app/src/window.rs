@@ -1,1 +1,130 @@
 //! The window: what is shown, what is selected, and the commands that change it.
+//!
+//! Views read the [`state::State`] and push [`command::Command`]s; only the [`application::Application`] applies
+//! them, and only it takes the worker's events. Nothing here computes: it sends experiments and draws fields.
+
+use std::sync::Arc;
+
+use whyfinder_worker::Wake;
+
+pub mod application;
+pub mod background;
+pub mod command;
+pub mod dialogs;
+pub mod fonts;
+pub mod layout;
+pub mod question;
+pub mod results;
+pub mod scenes;
+pub mod selection;
+pub mod state;
+pub mod theme;
+pub mod thumbnail;
+
+mod apply;
+mod attention_panel;
+mod controls;
+mod copying;
+mod events;
+mod foot;
+mod fuzzy;
+mod gallery;
+mod head_panel;
+mod history;
+mod inspector_panel;
+mod lines_panel;
+mod map_states;
+mod notice_bar;
+mod palette;
+mod predictions_panel;
+mod prompt_bar;
+mod remembered;
+mod settings_line;
+mod token_chips;
+mod top_bar;
+mod trace_panel;
+mod view;
+mod words;
+
+pub use application::Application;
+use background::Background;
+
+/// What the window starts with.
+#[derive(Clone, Debug, Default)]
+pub struct OpenArguments {
+    /// Models to open, by reference or folder; empty shows the scenes and opens the bundled model.
+    pub open: Vec<String>,
+}
+
+/// Why there is no window; each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("There is no display to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set.")]
+    NoDisplay,
+    #[error(
+        "No graphics driver that can draw the window was found. On Debian and Ubuntu, `apt install \
+         mesa-vulkan-drivers libvulkan1` gives one that works without a graphics card. Details: {0}"
+    )]
+    NoGpu(String),
+    #[error("The window could not be opened: {0}")]
+    Window(String),
+}
+
+const TITLE: &str = "Whyfinder";
+
+/// Opens the window over the background that `spawn` makes, and stays until it is closed.
+///
+/// `spawn` is given what wakes the window after an event.
+///
+/// # Errors
+/// If there is no display, or no graphics driver.
+pub fn open_with(
+    arguments: OpenArguments,
+    spawn: impl FnOnce(Wake) -> Box<dyn Background>,
+) -> Result<(), OpenError> {
+    if !has_display() {
+        return Err(OpenError::NoDisplay);
+    }
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title(TITLE)
+            .with_app_id("whyfinder")
+            .with_inner_size([1440.0, 900.0])
+            .with_min_inner_size([960.0, 600.0])
+            .with_drag_and_drop(true),
+        renderer: eframe::Renderer::Wgpu,
+        ..eframe::NativeOptions::default()
+    };
+    eframe::run_native(
+        TITLE,
+        options,
+        Box::new(move |creation| {
+            let ctx = creation.egui_ctx.clone();
+            let background = spawn(Arc::new(move || ctx.request_repaint()));
+            let dialogs = Box::<dialogs::Native>::default();
+            Ok(Box::new(Application::new(
+                creation,
+                background,
+                dialogs,
+                arguments.open,
+            )))
+        }),
+    )
+    .map_err(|error| match error {
+        eframe::Error::Wgpu(e) => OpenError::NoGpu(e.to_string()),
+        eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) if !has_display() => {
+            OpenError::NoDisplay
+        }
+        other => OpenError::Window(other.to_string()),
+    })
+}
+
+/// Whether a display is announced; only Linux and the BSDs can be without one.
+fn has_display() -> bool {
+    if cfg!(any(target_os = "windows", target_os = "macos")) {
+        return true;
+    }
+    ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
+}

@@ -1,0 +1,295 @@
+//! The application: draws the state, gathers commands, and applies them between frames.
+
+use std::path::PathBuf;
+
+use egui::{Context, Event as InputEvent, Key, Modifiers, Ui};
+use whyfinder_worker::Request;
+
+use super::background::Background;
+use super::command::{Command, SHORTCUTS};
+use super::dialogs::{Answer, Dialogs};
+use super::history::History;
+use super::layout::Layout;
+use super::map_states::MapStates;
+use super::remembered::Remembered;
+use super::results::{RunResult, TraceResult};
+use super::scenes::{self, Scene};
+use super::state::{Notice, NoticeAction, State};
+use super::theme::Theme;
+use super::view::View;
+use super::{fonts, foot, gallery, notice_bar, palette, prompt_bar, top_bar};
+use crate::maps::look::MapGpu;
+
+/// How long typing must rest before the prompt is split into tokens, seconds.
+const TYPING_REST: f64 = 0.06;
+/// How long a confirmation stays at the foot, seconds.
+const SAID_FOR: f64 = 4.0;
+/// Events taken from the worker per frame; the rest waits for the next, so that a flood cannot stop the window.
+const EVENTS_PER_FRAME: usize = 512;
+
+/// The window's whole state with its surroundings.
+#[derive(Debug)]
+pub struct Application {
+    pub(super) state: State,
+    pub(super) background: Box<dyn Background>,
+    pub(super) dialogs: Box<dyn Dialogs>,
+    pub(super) history: History,
+    pub(super) layout: Layout,
+    pub(super) maps: MapStates,
+    pub(super) scenes: Vec<Scene>,
+    /// Started, but nothing has come back: what is on screen stays until then.
+    pub(super) pending_run: Option<RunResult>,
+    pub(super) pending_trace: Option<TraceResult>,
+    pub(super) last_job: u64,
+    pub(super) last_ticket: u64,
+    gpu: Option<MapGpu>,
+    tokenize_at: Option<f64>,
+    /// What to open once the first frame is there.
+    waiting_to_open: Vec<String>,
+}
+
+impl Application {
+    /// The application over a background and dialogs, with what was remembered, opening `open` (or the bundled
+    /// model if there is nothing to open).
+    pub fn new(
+        creation: &eframe::CreationContext<'_>,
+        background: Box<dyn Background>,
+        dialogs: Box<dyn Dialogs>,
+        open: Vec<String>,
+    ) -> Self {
+        let ctx = &creation.egui_ctx;
+        ctx.set_fonts(fonts::definitions());
+        let remembered = Remembered::load(creation.storage);
+        let mut application = Self {
+            state: State {
+                appearance: remembered.appearance,
+                recent: remembered.recent,
+                gallery_open: open.is_empty(),
+                ..State::default()
+            },
+            background,
+            dialogs,
+            history: History::default(),
+            layout: Layout::restored(remembered.layout),
+            maps: MapStates::default(),
+            scenes: scenes::bundled(),
+            pending_run: None,
+            pending_trace: None,
+            last_job: 0,
+            last_ticket: 0,
+            gpu: creation.wgpu_render_state.as_ref().and_then(MapGpu::new),
+            tokenize_at: None,
+            waiting_to_open: open,
+        };
+        application.wear_theme(ctx);
+        if application.waiting_to_open.is_empty() {
+            application.open_model(BUNDLED.to_string());
+        }
+        application
+    }
+
+    /// What the window shows, for reading.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) fn wear_theme(&self, ctx: &Context) {
+        Theme::of(self.state.appearance).apply(ctx);
+    }
+
+    /// Asks for the prompt's tokens once typing rests.
+    pub(super) fn tokenize_soon(&mut self, ctx: &Context) {
+        self.tokenize_at = Some(ctx.time() + TYPING_REST);
+        ctx.request_repaint_after_secs(TYPING_REST as f32);
+    }
+
+    pub(super) fn tokenize_now(&mut self) {
+        self.tokenize_at = None;
+        let Some(model) = self.state.model.open.as_ref().map(|m| m.reference.clone()) else {
+            return;
+        };
+        self.last_ticket += 1;
+        self.background.send(Request::Tokenize {
+            model,
+            text: self.state.question.prompt.clone(),
+            ticket: self.last_ticket,
+        });
+    }
+
+    /// Says something at the foot for a few seconds.
+    pub(super) fn say(&mut self, ctx: &Context, words: &str) {
+        self.state.said = Some((words.to_string(), ctx.time()));
+        ctx.request_repaint_after_secs(SAID_FOR as f32);
+    }
+
+    fn take_dialog_answer(&mut self) {
+        match self.dialogs.answer() {
+            Some(Answer::Picked(folder)) => self.open_path(&folder),
+            Some(Answer::NoDialog) => {
+                self.state.notice = Some(Notice {
+                    title: "This system shows no file dialog".into(),
+                    message: "Drop the model's folder on the window, or start with `whyfinder open FOLDER`. On Linux, \
+                              xdg-desktop-portal or zenity gives the dialog."
+                        .into(),
+                    action: NoticeAction::None,
+                });
+            }
+            Some(Answer::Cancelled) | None => {}
+        }
+    }
+
+    fn take_dropped_files(&mut self, ctx: &Context) {
+        let dropped: Vec<PathBuf> = ctx.input(|i| {
+            i.raw
+                .dropped_files
+                .iter()
+                .map(|f| f.path().to_path_buf())
+                .collect()
+        });
+        if let Some(path) = dropped.first() {
+            self.open_path(path);
+        }
+    }
+
+    fn take_keys(&mut self, ctx: &Context, commands: &mut Vec<Command>) {
+        let typing = ctx.text_edit_focused();
+        for (modifiers, key, command) in SHORTCUTS {
+            // While a text is edited, undo is the text's own.
+            let of_text = matches!(command, Command::Undo | Command::Redo);
+            if (typing && of_text) || self.state.palette_open {
+                continue;
+            }
+            if ctx.input_mut(|i| i.consume_key(modifiers, key)) {
+                commands.push(command);
+            }
+        }
+        if typing {
+            return;
+        }
+        let copy = ctx.input_mut(|i| {
+            let before = i.events.len();
+            i.events.retain(|e| *e != InputEvent::Copy);
+            before != i.events.len()
+        });
+        if copy {
+            commands.push(Command::CopyPicture);
+        }
+        let popup = egui::Popup::is_any_open(ctx);
+        if !popup
+            && !self.state.palette_open
+            && ctx.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape))
+        {
+            commands.push(self.escape());
+        }
+    }
+
+    /// What Escape does: the nearest thing that can be ended.
+    fn escape(&self) -> Command {
+        if self.state.jobs.busy() {
+            Command::Cancel
+        } else if self.state.notice.is_some() {
+            Command::DismissNotice
+        } else {
+            Command::ShowGallery(false)
+        }
+    }
+
+    fn draw(&mut self, ui: &mut Ui) -> Vec<Command> {
+        let theme = Theme::of(self.state.appearance);
+        let look = theme.map_look(self.gpu.clone());
+        let mut commands = Vec::new();
+        let mut view = View {
+            state: &self.state,
+            theme: &theme,
+            look: &look,
+            scenes: &self.scenes,
+            maps: &mut self.maps,
+            commands: &mut commands,
+        };
+        ui.painter()
+            .rect_filled(ui.max_rect(), 0.0, theme.background);
+        top_bar::show(ui, &mut view);
+        prompt_bar::show(ui, &mut view);
+        foot::show(ui, &mut view);
+        notice_bar::show(ui, &mut view);
+        egui::CentralPanel::no_frame().show(ui, |ui| {
+            if view.state.gallery_open {
+                gallery::show(ui, &mut view);
+            } else {
+                self.layout.show(ui, &mut view);
+            }
+        });
+        palette::show(ui, &mut view);
+        commands
+    }
+}
+
+/// The model that comes with the program.
+pub const BUNDLED: &str = "demo:isles";
+
+impl eframe::App for Application {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        for reference in std::mem::take(&mut self.waiting_to_open) {
+            self.open_model(reference);
+        }
+        let mut taken = 0;
+        while taken < EVENTS_PER_FRAME
+            && let Some(event) = self.background.try_recv()
+        {
+            self.receive(ctx, event);
+            taken += 1;
+        }
+        if taken == EVENTS_PER_FRAME {
+            ctx.request_repaint();
+        }
+        self.take_dialog_answer();
+        self.take_dropped_files(ctx);
+        if self.tokenize_at.is_some_and(|at| ctx.time() >= at) {
+            self.tokenize_now();
+        }
+        if self
+            .state
+            .said
+            .as_ref()
+            .is_some_and(|(_, at)| ctx.time() > at + SAID_FOR)
+        {
+            self.state.said = None;
+        }
+        let mut commands = Vec::new();
+        self.take_keys(ctx, &mut commands);
+        for command in commands {
+            self.apply(ctx, command);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let commands = self.draw(ui);
+        if !commands.is_empty() {
+            // What a command changed is drawn at once, not at the next movement of the mouse.
+            ui.ctx().request_repaint();
+        }
+        let ctx = ui.ctx().clone();
+        for command in commands {
+            self.apply(&ctx, command);
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        Remembered {
+            appearance: self.state.appearance,
+            recent: self.state.recent.clone(),
+            layout: self.layout.kept(),
+        }
+        .save(storage);
+    }
+
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        Theme::of(self.state.appearance)
+            .background
+            .to_normalized_gamma_f32()
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,196 @@
+//! Everything a person can do. Views push commands; only the application applies them.
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+use whyfinder_experiment::{Engine, Metric, TraceKind};
+
+use super::question::Question;
+use super::selection::Selection;
+use super::state::{NoticeAction, State};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Opens a model by reference: `demo:NAME`, a folder, a hub name.
+    OpenModel(String),
+    /// Asks for a folder, then opens it.
+    ChooseModel,
+    /// Takes a new prompt; the subject stays while its words do.
+    SetPrompt(String),
+    /// Any other change of the question.
+    Edit(Box<Question>),
+    /// Runs the prompt, and the trace where there is a cause to trace.
+    Ask,
+    /// Marks tokens `[from, to)` as the subject.
+    MarkSubject(usize, usize),
+    ClearSubject,
+    /// `None` goes back to the most likely next token.
+    SetAnswer(Option<String>),
+    SetFoil(Option<String>),
+    RunScene(usize),
+    Cancel,
+    Select(Selection),
+    ShowGallery(bool),
+    ShowPalette(bool),
+    ToggleAppearance,
+    ResetLayout,
+    Undo,
+    Redo,
+    /// The picture of the map that has the focus or was used last.
+    CopyPicture,
+    CopyNumbers,
+    DismissNotice,
+    Act(NoticeAction),
+    FocusPrompt,
+    ZoomIn,
+    ZoomOut,
+    ZoomReset,
+}
+
+/// A line of the command palette.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub label: String,
+    pub shortcut: Option<KeyboardShortcut>,
+    pub command: Command,
+}
+
+const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+
+/// Shortcuts that work anywhere in the window.
+///
+/// Copying is not among them: the clipboard's keys reach egui as events of their own.
+pub const SHORTCUTS: [(Modifiers, Key, Command); 11] = [
+    (CTRL_SHIFT, Key::Z, Command::Redo),
+    (Modifiers::COMMAND, Key::Z, Command::Undo),
+    (Modifiers::COMMAND, Key::Y, Command::Redo),
+    (Modifiers::COMMAND, Key::K, Command::ShowPalette(true)),
+    (Modifiers::COMMAND, Key::O, Command::ChooseModel),
+    (Modifiers::COMMAND, Key::Enter, Command::Ask),
+    (Modifiers::COMMAND, Key::L, Command::FocusPrompt),
+    (Modifiers::COMMAND, Key::G, Command::ShowGallery(true)),
+    (CTRL_SHIFT, Key::C, Command::CopyNumbers),
+    (Modifiers::COMMAND, Key::T, Command::ToggleAppearance),
+    (CTRL_SHIFT, Key::R, Command::ResetLayout),
+];
+
+fn shortcut_of(command: &Command) -> Option<KeyboardShortcut> {
+    if *command == Command::CopyPicture {
+        return Some(KeyboardShortcut::new(Modifiers::COMMAND, Key::C));
+    }
+    SHORTCUTS
+        .iter()
+        .find(|s| s.2 == *command)
+        .map(|s| KeyboardShortcut::new(s.0, s.1))
+}
+
+/// Every command that makes sense now, in the order of the palette.
+pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
+    let mut all: Vec<(String, Command)> = vec![
+        ("Run the prompt".into(), Command::Ask),
+        ("Edit the prompt".into(), Command::FocusPrompt),
+        ("Open a model folder…".into(), Command::ChooseModel),
+        (
+            if state.gallery_open {
+                "Close the scenes"
+            } else {
+                "Show the scenes"
+            }
+            .into(),
+            Command::ShowGallery(!state.gallery_open),
+        ),
+        (
+            format!(
+                "Use the {} theme",
+                state.appearance.other().name().to_lowercase()
+            ),
+            Command::ToggleAppearance,
+        ),
+        ("Undo".into(), Command::Undo),
+        ("Redo".into(), Command::Redo),
+        ("Copy the picture of the map".into(), Command::CopyPicture),
+        ("Copy the numbers of the map".into(), Command::CopyNumbers),
+        ("Reset the layout".into(), Command::ResetLayout),
+        ("Zoom in".into(), Command::ZoomIn),
+        ("Zoom out".into(), Command::ZoomOut),
+        ("Zoom to 100 %".into(), Command::ZoomReset),
+    ];
+    if state.jobs.busy() {
+        all.insert(0, ("Cancel the run".into(), Command::Cancel));
+    }
+    for (i, scene) in scenes.iter().enumerate() {
+        all.push((format!("Scene: {}", scene.title), Command::RunScene(i)));
+    }
+    for reference in &state.recent {
+        all.push((
+            format!("Open model: {reference}"),
+            Command::OpenModel(reference.clone()),
+        ));
+    }
+    add_question_entries(state, &mut all);
+    add_places(state, &mut all);
+    all.into_iter()
+        .map(|(label, command)| Entry {
+            shortcut: shortcut_of(&command),
+            label,
+            command,
+        })
+        .collect()
+}
+
+fn add_question_entries(state: &State, all: &mut Vec<(String, Command)>) {
+    let q = &state.question;
+    if q.subject.is_some() {
+        all.push(("Clear the subject".into(), Command::ClearSubject));
+    }
+    let edited = |change: &dyn Fn(&mut Question)| {
+        let mut q = q.clone();
+        change(&mut q);
+        Command::Edit(Box::new(q))
+    };
+    for metric in Metric::ALL {
+        if metric != q.trace.metric {
+            all.push((
+                format!("Metric: {}", metric.name().replace('-', " ")),
+                edited(&|q| q.trace.metric = metric),
+            ));
+        }
+    }
+    let (word, engine) = match q.trace.engine {
+        Engine::Exact => ("plain", Engine::Plain),
+        Engine::Plain => ("exact", Engine::Exact),
+    };
+    all.push((
+        format!("Use the {word} engine"),
+        edited(&|q| q.trace.engine = engine),
+    ));
+    if let Some(run) = &state.results.run {
+        for token in run.top().iter().take(8) {
+            all.push((
+                format!("Answer: {}", super::words::token(&token.text)),
+                Command::SetAnswer(Some(token.text.clone())),
+            ));
+        }
+    }
+}
+
+/// Heads and tokens, so that they can be found by typing.
+fn add_places(state: &State, all: &mut Vec<(String, Command)>) {
+    if let (Some(model), Some(_)) = (&state.model.open, &state.results.run) {
+        for layer in 0..model.layers {
+            for head in 0..model.heads {
+                all.push((
+                    format!("Head {layer}.{head}"),
+                    Command::Select(state.selection.with_head(layer, head)),
+                ));
+            }
+        }
+    }
+    if let Some(trace) = &state.results.trace {
+        let layer = state.selection.layer.unwrap_or(0);
+        for (i, token) in trace.summary.tokens.iter().enumerate() {
+            all.push((
+                format!("Token {i} {}", super::words::token(token)),
+                Command::Select(state.selection.with_cell(TraceKind::Residual, i, layer)),
+            ));
+        }
+    }
+}

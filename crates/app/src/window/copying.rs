@@ -1,0 +1,102 @@
+//! The clipboard: the picture of a map, or its numbers.
+
+use std::fmt::Write;
+
+use egui::{Context, Rect};
+use whyfinder_experiment::TraceKind;
+
+use super::application::Application;
+use super::map_states::LastMap;
+use super::words;
+
+impl Application {
+    /// Copies the map used last, as it is on screen.
+    pub(super) fn copy_picture(&mut self, ctx: &Context) {
+        let map = self.maps.last;
+        let Some(place) = self.maps.places[map as usize] else {
+            self.say(ctx, "There is no map to copy yet");
+            return;
+        };
+        let clipboard = ctx.clone();
+        ctx.request_screenshot(move |image| {
+            let scale = clipboard.pixels_per_point();
+            let whole = Rect::from_min_size(
+                egui::Pos2::ZERO,
+                egui::vec2(image.width() as f32, image.height() as f32) / scale,
+            );
+            let region = place.expand(8.0).intersect(whole);
+            if region.is_positive() {
+                clipboard.copy_image(image.region(&region, Some(scale)));
+                clipboard.request_repaint();
+            }
+        });
+        self.say(ctx, &format!("Copied the picture of the {}", map.title()));
+    }
+
+    /// Copies the numbers of the map used last, as a table with tabs.
+    pub(super) fn copy_numbers(&mut self, ctx: &Context) {
+        let map = self.maps.last;
+        let table = match map {
+            LastMap::Trace => self.trace_numbers(),
+            LastMap::Atlas | LastMap::Head | LastMap::Lines => self.head_numbers(),
+        };
+        match table {
+            Some(table) => {
+                ctx.copy_text(table);
+                self.say(ctx, &format!("Copied the numbers of the {}", map.title()));
+            }
+            None => self.say(ctx, "There are no numbers to copy yet"),
+        }
+    }
+
+    /// One row per measured cell: kind, token, layer, value, standard error.
+    fn trace_numbers(&self) -> Option<String> {
+        let trace = self.state.results.trace.as_ref()?;
+        let mut table = String::from("kind\tposition\ttoken\tlayer\tvalue\tstandard error\n");
+        for kind in TraceKind::ALL {
+            let Some(grid) = trace.grid(kind) else {
+                continue;
+            };
+            let layers = grid.axes.get(1)?.len();
+            for (cell, value) in grid
+                .values
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| grid.mask[*i])
+            {
+                let (token, layer) = (cell / layers, cell % layers);
+                let text = trace.summary.tokens.get(token).map(|t| words::token(t));
+                let stderr = grid.stderr.as_ref().map_or(f32::NAN, |s| s[cell]);
+                // Writing to a string cannot fail.
+                let _ = writeln!(
+                    table,
+                    "{}\t{token}\t{}\t{layer}\t{value}\t{stderr}",
+                    kind.name(),
+                    text.unwrap_or_default(),
+                );
+            }
+        }
+        Some(table)
+    }
+
+    /// The selected head: a row per query, a column per key.
+    fn head_numbers(&self) -> Option<String> {
+        let run = self.state.results.run.as_ref()?;
+        let attention = run.attention.as_ref()?;
+        let s = self.state.selection;
+        let weights = attention.head(s.layer?, s.head?)?;
+        let mut table = String::from("query \\ key");
+        for token in &run.summary.tokens {
+            let _ = write!(table, "\t{}", words::token(token));
+        }
+        for (query, row) in weights.chunks(attention.keys.max(1)).enumerate() {
+            let token = run.summary.tokens.get(query).map(|t| words::token(t));
+            let _ = write!(table, "\n{}", token.unwrap_or_default());
+            for weight in row {
+                let _ = write!(table, "\t{weight}");
+            }
+        }
+        table.push('\n');
+        Some(table)
+    }
+}

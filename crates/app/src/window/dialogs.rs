@@ -1,0 +1,94 @@
+//! File dialogs: the system's, or answers from a script.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+/// What came of a question for a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Picked(PathBuf),
+    Cancelled,
+    /// The answer came sooner than a person could give it: the system has no file dialog to show.
+    NoDialog,
+}
+
+/// Asks without making the window wait; the answer is fetched in a later frame.
+pub trait Dialogs: fmt::Debug {
+    fn ask_for_folder(&mut self, title: &str, wake: Box<dyn Fn() + Send>);
+    fn answer(&mut self) -> Option<Answer>;
+}
+
+/// The dialogs of the system.
+#[derive(Debug, Default)]
+pub struct Native {
+    asked: Option<Receiver<Answer>>,
+}
+
+/// Nobody closes a dialog faster than this.
+const QUICKEST_PERSON: Duration = Duration::from_millis(150);
+
+impl Dialogs for Native {
+    fn ask_for_folder(&mut self, title: &str, wake: Box<dyn Fn() + Send>) {
+        if self.asked.is_some() {
+            return;
+        }
+        // Made here, on the main thread, as macOS wants it; awaited elsewhere.
+        let dialog = rfd::AsyncFileDialog::new().set_title(title).pick_folder();
+        let (send, receive) = crossbeam_channel::bounded(1);
+        let started = Instant::now();
+        let waiter = std::thread::Builder::new()
+            .name("file dialog".into())
+            .spawn(move || {
+                let answer = match pollster::block_on(dialog) {
+                    Some(folder) => Answer::Picked(folder.path().to_path_buf()),
+                    None if started.elapsed() < QUICKEST_PERSON => Answer::NoDialog,
+                    None => Answer::Cancelled,
+                };
+                // Fails only if the window is gone, and then nobody waits for it.
+                send.send(answer).ok();
+                wake();
+            });
+        self.asked = waiter.is_ok().then_some(receive);
+    }
+
+    fn answer(&mut self) -> Option<Answer> {
+        let answer = match self.asked.as_ref()?.try_recv() {
+            Ok(answer) => answer,
+            Err(crossbeam_channel::TryRecvError::Empty) => return None,
+            Err(crossbeam_channel::TryRecvError::Disconnected) => Answer::NoDialog,
+        };
+        self.asked = None;
+        Some(answer)
+    }
+}
+
+/// Gives the answers that it was made with, one per question.
+#[derive(Debug, Default)]
+pub struct Scripted {
+    answers: VecDeque<Answer>,
+    ready: Option<Answer>,
+}
+
+impl Scripted {
+    pub fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self {
+            answers: answers.into_iter().collect(),
+            ready: None,
+        }
+    }
+}
+
+impl Dialogs for Scripted {
+    fn ask_for_folder(&mut self, _title: &str, wake: Box<dyn Fn() + Send>) {
+        self.ready = Some(self.answers.pop_front().unwrap_or(Answer::Cancelled));
+        wake();
+    }
+
+    fn answer(&mut self) -> Option<Answer> {
+        self.ready.take()
+    }
+}

@@ -1,0 +1,217 @@
+//! What each event of the worker changes.
+
+use egui::Context;
+use whyfinder_instrument::Report;
+use whyfinder_worker::protocol::{OpenedModel, Tokenized};
+use whyfinder_worker::{Event, JobId};
+
+use super::application::Application;
+use super::remembered::note_recent;
+use super::results::Results;
+use super::selection::Selection;
+use super::state::{Notice, NoticeAction, Phase};
+
+impl Application {
+    pub(super) fn receive(&mut self, ctx: &Context, event: Event) {
+        match event {
+            Event::Opening { model } => self.state.model.opening = Some(model),
+            Event::Opened(model) => self.opened(model),
+            Event::OpenFailed { model, message } => {
+                if self.state.model.opening.as_ref() == Some(&model) {
+                    self.state.model.opening = None;
+                }
+                self.state.notice = Some(Notice {
+                    title: format!("Could not open {model}"),
+                    message,
+                    action: NoticeAction::OpenAnother,
+                });
+            }
+            Event::Tokenized(tokens) => self.tokenized(tokens),
+            Event::Queued { .. } | Event::Estimated { .. } => {}
+            Event::Started { job } => {
+                if let Some(job) = self.job_mut(job)
+                    && job.phase == Phase::Queued
+                {
+                    job.phase = Phase::Running;
+                }
+            }
+            Event::Report { job, report } => self.report(job, report),
+            Event::Finished { job, outcome, .. } => {
+                let layers = self.layers();
+                if self.is_run(job) {
+                    self.show_pending_run();
+                    self.state.jobs.run = None;
+                    if let Some(run) = &mut self.state.results.run {
+                        run.finish(&outcome, layers);
+                    }
+                    self.select_something_in_the_run();
+                } else if self.is_trace(job) {
+                    self.show_pending_trace();
+                    self.state.jobs.trace = None;
+                    if let Some(trace) = &mut self.state.results.trace {
+                        trace.finish(&outcome);
+                    }
+                    self.select_something_in_the_trace();
+                }
+            }
+            Event::Cancelled { job } => self.ended_early(ctx, job, None),
+            Event::Failed { job, message } => self.ended_early(ctx, job, Some(message)),
+        }
+    }
+
+    fn opened(&mut self, model: std::sync::Arc<OpenedModel>) {
+        let reference = model.reference.clone();
+        if self.state.model.opening.as_ref() == Some(&reference) {
+            self.state.model.opening = None;
+        }
+        let other = self
+            .state
+            .model
+            .open
+            .as_ref()
+            .is_some_and(|m| m.reference != reference);
+        if other {
+            // Numbers of another network must not stand under this one's name.
+            self.state.results = Results::default();
+            self.state.selection = Selection::default();
+            self.state.tokens = None;
+            self.maps.fit_all();
+        }
+        note_recent(&mut self.state, &reference);
+        self.state.model.open = Some(model);
+        self.tokenize_now();
+    }
+
+    fn tokenized(&mut self, tokens: Tokenized) {
+        let mine = self
+            .state
+            .model
+            .open
+            .as_ref()
+            .is_some_and(|m| m.reference == tokens.model);
+        if mine && tokens.ticket == self.last_ticket {
+            self.state.tokens = Some(tokens);
+        }
+    }
+
+    fn report(&mut self, job: JobId, report: Report) {
+        let layers = self.layers();
+        if let Report::Progress(progress) = report {
+            if let Some(job) = self.job_mut(job) {
+                job.progress = Some(progress);
+            }
+        } else if self.is_run(job) {
+            self.show_pending_run();
+            if let Some(run) = &mut self.state.results.run {
+                run.receive(report, layers);
+            }
+        } else if self.is_trace(job) {
+            self.show_pending_trace();
+            if let Some(trace) = &mut self.state.results.trace {
+                trace.receive(report);
+            }
+        }
+    }
+
+    /// What was measured before the end stays on screen.
+    fn ended_early(&mut self, ctx: &Context, job: JobId, message: Option<String>) {
+        if self.is_run(job) {
+            self.state.jobs.run = None;
+            self.pending_run = None;
+            self.state.jobs.run_failure = message.clone();
+        } else if self.is_trace(job) {
+            self.state.jobs.trace = None;
+            self.pending_trace = None;
+            self.state.jobs.trace_failure = message.clone();
+        } else {
+            return;
+        }
+        if message.is_none() && !self.state.jobs.busy() {
+            self.say(ctx, "Cancelled; what was measured stays");
+        }
+    }
+
+    /// Blocks of the open model.
+    fn layers(&self) -> usize {
+        self.state.model.open.as_ref().map_or(0, |m| m.layers)
+    }
+
+    fn is_run(&self, job: JobId) -> bool {
+        self.state.jobs.run.is_some_and(|j| j.id == job)
+    }
+
+    fn is_trace(&self, job: JobId) -> bool {
+        self.state.jobs.trace.is_some_and(|j| j.id == job)
+    }
+
+    fn job_mut(&mut self, job: JobId) -> Option<&mut super::state::Job> {
+        [&mut self.state.jobs.run, &mut self.state.jobs.trace]
+            .into_iter()
+            .flatten()
+            .find(|j| j.id == job)
+    }
+
+    fn show_pending_run(&mut self) {
+        if let Some(run) = self.pending_run.take() {
+            let same_prompt = self
+                .state
+                .results
+                .run
+                .as_ref()
+                .is_some_and(|r| r.prompt() == run.prompt());
+            if !same_prompt {
+                self.state.selection = Selection {
+                    layer: self.state.selection.layer,
+                    head: self.state.selection.head,
+                    kind: self.state.selection.kind,
+                    ..Selection::default()
+                };
+                self.maps.fit_all();
+            }
+            self.state.results.run = Some(run);
+        }
+    }
+
+    fn show_pending_trace(&mut self) {
+        if let Some(trace) = self.pending_trace.take() {
+            self.state.results.trace = Some(trace);
+        }
+    }
+
+    /// The head that looks most at the subject, or else away from itself, so that the head view is not empty.
+    fn select_something_in_the_run(&mut self) {
+        let Some(run) = &self.state.results.run else {
+            return;
+        };
+        let (layers, heads) = run
+            .attention
+            .as_ref()
+            .map_or((0, 0), |a| (a.layers, a.heads));
+        let tokens = run.summary.tokens.len();
+        self.state.selection = self.state.selection.within(layers, heads, tokens);
+        if self.state.selection.head.is_none() || self.state.selection.layer.is_none() {
+            let subject = self.state.subject_tokens();
+            if let Some((layer, head)) = run.most_telling_head(subject) {
+                self.state.selection = self.state.selection.with_head(layer, head);
+            }
+        }
+    }
+
+    fn select_something_in_the_trace(&mut self) {
+        let Some(trace) = &self.state.results.trace else {
+            return;
+        };
+        if self.state.selection.token.is_none()
+            && let Some((kind, token, layer)) = trace.strongest()
+        {
+            let head = self.state.selection.head;
+            self.state.selection = self.state.selection.with_cell(kind, token, layer);
+            self.state.selection.head = head;
+        }
+    }
+
+    pub(super) fn select(&mut self, selection: Selection) {
+        self.state.selection = selection;
+        self.state.gallery_open &= self.state.results.run.is_none();
+    }
+}

@@ -1,0 +1,207 @@
+//! The selected cell of the trace: its number, how sure it is, and what it means.
+
+use egui::{RichText, ScrollArea, Ui};
+use whyfinder_experiment::TraceKind;
+
+use super::controls::{empty_state, muted};
+use super::results::TraceResult;
+use super::view::View;
+use super::{fonts, words};
+use crate::maps::sample_strip::{SampleStrip, sample_strip};
+use crate::maps::token_text::{read_number, signed_number};
+
+/// The cell that the selection names, if the trace has it.
+fn selected(view: &View<'_>) -> Option<(TraceKind, usize, usize)> {
+    let s = view.state.selection;
+    let trace = view.state.results.trace.as_ref()?;
+    let (token, layer) = (s.token?, s.layer?);
+    trace.cell_index(s.kind, token, layer)?;
+    Some((s.kind, token, layer))
+}
+
+pub(crate) fn describe(view: &View<'_>) -> String {
+    let Some((kind, token, layer)) = selected(view) else {
+        return "the number behind a cell".to_string();
+    };
+    let text = view
+        .state
+        .results
+        .trace
+        .as_ref()
+        .and_then(|t| t.summary.tokens.get(token))
+        .map(|t| words::token(t))
+        .unwrap_or_default();
+    format!(
+        "{} · layer {layer} · token {token} {text}",
+        words::kind_word(kind)
+    )
+}
+
+pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    let (Some((kind, token, layer)), Some(trace)) = (selected(view), &view.state.results.trace)
+    else {
+        let sentence = "Click a cell of the causal trace to read its effect, its standard error and every sample behind it.";
+        empty_state(ui, view.theme, "One cell in numbers", sentence, None);
+        return;
+    };
+    let Some((grid, cell)) = trace.grid(kind).zip(trace.cell_index(kind, token, layer)) else {
+        return;
+    };
+    ScrollArea::vertical().id_salt("inspector").show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        if !grid.mask[cell] {
+            big(ui, view, "–", "not measured yet");
+            muted(ui, view.theme, words::site(kind, layer));
+            return;
+        }
+        let value = grid.values[cell];
+        let floor = trace.corrupted().unwrap_or(f32::NAN);
+        let stderr = grid.stderr.as_ref().map_or(f32::NAN, |s| s[cell]);
+        let samples = grid.samples_of(cell);
+        let uncertain = match (stderr.is_finite(), samples.len()) {
+            (true, n) => format!("± {} s.e. · {n} samples", read_number(stderr)),
+            (false, 1) => "1 sample: no standard error".to_string(),
+            (false, _) => "no standard error".to_string(),
+        };
+        big(ui, view, &signed_number(value - floor), &uncertain);
+        if let Some(clean) = trace.clean() {
+            let metric = super::trace_panel::metric_of(trace);
+            let label = format!("{metric}, {} samples", samples.len());
+            sample_strip(
+                ui,
+                view.look,
+                &SampleStrip {
+                    label: &label,
+                    samples,
+                    corrupted: floor,
+                    clean,
+                    unit: trace.metric().unit(),
+                },
+            );
+        }
+        let sentence = explain(trace, kind, token, layer, value);
+        ui.add(egui::Label::new(RichText::new(sentence).color(view.theme.muted)).wrap());
+        patched_tokens(ui, view, trace, kind, cell);
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new("Site").font(fonts::semibold(12.5)));
+            ui.label(
+                RichText::new(words::site(kind, layer))
+                    .font(fonts::mono(11.5))
+                    .color(view.theme.muted),
+            );
+        });
+    });
+}
+
+fn big(ui: &mut Ui, view: &View<'_>, number: &str, uncertain: &str) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.label(
+            RichText::new(number)
+                .font(fonts::semibold(26.0))
+                .color(view.theme.text),
+        );
+        ui.add(
+            egui::Label::new(RichText::new(uncertain).size(12.5).color(view.theme.muted))
+                .truncate(),
+        );
+    });
+}
+
+/// What was restored, and what came back.
+fn explain(trace: &TraceResult, kind: TraceKind, token: usize, layer: usize, value: f32) -> String {
+    let settings = trace.settings();
+    let window = settings.map_or(1, |s| s.window);
+    let layers = trace
+        .grid(kind)
+        .and_then(|g| g.axes.get(1))
+        .map_or(layer + 1, |a| a.len());
+    let token = trace
+        .summary
+        .tokens
+        .get(token)
+        .map_or_else(|| format!("token {token}"), |t| words::token(t));
+    let what = match (kind, words::window_layers(layer, window, layers)) {
+        (TraceKind::Residual, _) => {
+            format!("Restoring the residual stream after layer {layer} at {token}")
+        }
+        (_, (first, end)) if end - first == 1 => {
+            format!(
+                "Restoring the {} of layer {first} at {token}",
+                words::kind_word(kind)
+            )
+        }
+        (_, (first, end)) => format!(
+            "Restoring the {}s of layers {first}–{} at {token}",
+            words::kind_word(kind),
+            end - 1
+        ),
+    };
+    let (Some(clean), Some(corrupted)) = (trace.clean(), trace.corrupted()) else {
+        return format!("{what}.");
+    };
+    let metric = trace.metric();
+    let moved = format!(
+        "{} → {}",
+        words::value(metric, corrupted),
+        words::value(metric, value)
+    );
+    let lost = clean - corrupted;
+    let back = (value - corrupted) / lost;
+    let share = if !(back.is_finite() && lost.abs() > 1e-6) {
+        "The disturbance cost nothing, so there is nothing to bring back".to_string()
+    } else if back.abs() < 0.005 {
+        "brings nothing back".to_string()
+    } else if back > 0.0 {
+        format!(
+            "brings back {:.0} % of what the disturbance cost",
+            100.0 * back
+        )
+    } else {
+        format!(
+            "takes away a further {:.0} % of what the disturbance cost",
+            -100.0 * back
+        )
+    };
+    if share.starts_with("The") {
+        format!("{moved}. {share}.")
+    } else {
+        format!("{moved}. {what} {share}.")
+    }
+}
+
+/// The patched run's most likely next tokens.
+fn patched_tokens(ui: &mut Ui, view: &View<'_>, trace: &TraceResult, kind: TraceKind, cell: usize) {
+    let Some(tokens) = trace.cells.get(&(kind, cell)) else {
+        return;
+    };
+    if tokens.top.is_empty() {
+        return;
+    }
+    ui.add_space(2.0);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Patched run says").font(fonts::semibold(12.5)));
+        muted(ui, view.theme, "mean over samples");
+    });
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(10.0, 4.0);
+        for (i, (id, probability)) in tokens.top.iter().take(5).enumerate() {
+            let text = tokens
+                .texts
+                .get(i)
+                .map_or_else(|| format!("#{id}"), |t| words::token(t));
+            let mut job = egui::text::LayoutJob::default();
+            job.append(
+                &text,
+                0.0,
+                egui::TextFormat::simple(fonts::mono(12.0), view.theme.text),
+            );
+            job.append(
+                &words::percent(*probability),
+                6.0,
+                egui::TextFormat::simple(fonts::mono(11.5), view.theme.muted),
+            );
+            ui.label(job);
+        }
+    });
+}

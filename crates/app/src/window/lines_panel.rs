@@ -1,0 +1,43 @@
+//! The selected head as lines between tokens.
+
+use egui::Ui;
+
+use super::command::Command;
+use super::controls::empty_state;
+use super::head_panel;
+use super::map_states::LastMap;
+use super::view::View;
+use crate::maps::look::{Cell, Linked};
+use crate::maps::token_lines::token_lines;
+
+pub(crate) fn describe(view: &View<'_>) -> String {
+    let s = view.state.selection;
+    match (s.layer, s.head) {
+        (Some(layer), Some(head)) if view.state.results.run.is_some() => {
+            format!("layer {layer} head {head}, from the query on the left to its keys")
+        }
+        _ => "lines from each token to the tokens it attends to".to_string(),
+    }
+}
+
+pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    let Some(data) = head_panel::data(view) else {
+        let sentence = "Lines from each token to the tokens that the selected head looks at.";
+        empty_state(ui, view.theme, "From token to token", sentence, None);
+        return;
+    };
+    let s = view.state.selection;
+    let selected = s.query.zip(s.key).map(|(q, k)| Cell::new(q, k));
+    let linked = Linked {
+        token: s.token,
+        layer: s.layer,
+    };
+    let response = token_lines(ui, view.look, &mut view.maps.lines, &data, selected, linked);
+    view.maps.place(LastMap::Lines, response.response.rect);
+    if response.response.has_focus() || response.response.clicked() {
+        view.maps.last = LastMap::Lines;
+    }
+    if let Some(cell) = response.picked {
+        view.push(Command::Select(s.with_edge(cell.row, cell.col)));
+    }
+}

@@ -1,0 +1,54 @@
+//! Zoom, range and choices of the maps, kept by the window between frames.
+
+use egui::Rect;
+
+use crate::maps::attention_atlas::AtlasState;
+use crate::maps::head_view::HeadState;
+use crate::maps::token_lines::TokenLinesState;
+use crate::maps::trace_grid::TraceState;
+
+#[derive(Debug, Default)]
+pub(crate) struct MapStates {
+    pub(crate) atlas: AtlasState,
+    pub(crate) head: HeadState,
+    pub(crate) lines: TokenLinesState,
+    pub(crate) trace: TraceState,
+    /// The map used last, which is the one that is copied.
+    pub(crate) last: LastMap,
+    /// Where each panel's map was drawn, for pictures of it.
+    pub(crate) places: [Option<Rect>; 4],
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LastMap {
+    Atlas,
+    Head,
+    #[default]
+    Trace,
+    Lines,
+}
+
+impl LastMap {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            LastMap::Atlas => "attention atlas",
+            LastMap::Head => "head",
+            LastMap::Trace => "causal trace",
+            LastMap::Lines => "token lines",
+        }
+    }
+}
+
+impl MapStates {
+    /// Shows every map whole again.
+    pub(crate) fn fit_all(&mut self) {
+        self.atlas.view.fit();
+        self.head.view.fit();
+        self.trace.view.fit();
+        self.lines.view.fit();
+    }
+
+    pub(crate) fn place(&mut self, map: LastMap, rect: Rect) {
+        self.places[map as usize] = Some(rect);
+    }
+}

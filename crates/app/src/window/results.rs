@@ -1,0 +1,387 @@
+//! Answers as they come in: what the panels draw.
+
+use std::collections::HashMap;
+
+use whyfinder_experiment::InstrumentSettings;
+use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
+use whyfinder_experiment::{
+    Experiment, Field, Metric, Outcome, Part, Site, TraceKind, TraceSettings,
+};
+use whyfinder_instrument::{CellTokens, Report};
+
+/// The last answers of both instruments, which may still be filling in.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    pub run: Option<RunResult>,
+    pub trace: Option<TraceResult>,
+}
+
+/// Attention of every head and the next-token distribution of the clean run.
+#[derive(Clone, Debug)]
+pub struct RunResult {
+    pub experiment: Experiment,
+    pub summary: Summary,
+    pub distributions: Vec<Distribution>,
+    pub attention: Option<Attention>,
+    pub complete: bool,
+    /// Changes whenever a pattern arrives.
+    pub version: u64,
+}
+
+/// Attention weights of all heads in one array, as the atlas draws them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attention {
+    pub layers: usize,
+    pub heads: usize,
+    pub queries: usize,
+    pub keys: usize,
+    /// Row-major over layer, head, query, key; NaN where nothing has arrived.
+    pub weights: Vec<f32>,
+}
+
+/// Grids of the causal trace.
+#[derive(Clone, Debug)]
+pub struct TraceResult {
+    pub experiment: Experiment,
+    pub summary: Summary,
+    pub distributions: Vec<Distribution>,
+    /// One field over token and layer per kind.
+    pub grids: Vec<Field>,
+    /// The patched runs' next tokens, by kind and row-major cell.
+    pub cells: HashMap<(TraceKind, usize), CellTokens>,
+    pub complete: bool,
+    /// Changes whenever a cell arrives.
+    pub version: u64,
+}
+
+impl Attention {
+    /// The weights of one head, row-major over query and key.
+    pub fn head(&self, layer: usize, head: usize) -> Option<&[f32]> {
+        if head >= self.heads {
+            return None;
+        }
+        let size = self.queries * self.keys;
+        let start = (layer * self.heads + head) * size;
+        self.weights.get(start..start + size)
+    }
+
+    /// Takes one layer's pattern over head, query and key; a pattern of another shape is left out.
+    fn store(&mut self, layer: usize, field: &Field) {
+        let size = self.heads * self.queries * self.keys;
+        if field.shape() != [self.heads, self.queries, self.keys] {
+            return;
+        }
+        if layer >= self.layers {
+            self.layers = layer + 1;
+            self.weights.resize(self.layers * size, f32::NAN);
+        }
+        self.weights[layer * size..(layer + 1) * size].copy_from_slice(&field.values);
+    }
+}
+
+impl RunResult {
+    pub fn waiting(experiment: Experiment, version: u64) -> Self {
+        Self {
+            experiment,
+            summary: Summary::default(),
+            distributions: Vec::new(),
+            attention: None,
+            complete: false,
+            version,
+        }
+    }
+
+    /// Takes a report of a model with `layers` blocks.
+    pub fn receive(&mut self, report: Report, layers: usize) {
+        match report {
+            Report::Started {
+                fields,
+                summary,
+                distributions,
+            } => {
+                self.summary = summary;
+                self.distributions = distributions;
+                for field in &fields {
+                    self.store(field, layers);
+                }
+            }
+            Report::Field(field) => self.store(&field, layers),
+            Report::Cells { .. } | Report::Progress(_) => {}
+        }
+    }
+
+    pub fn finish(&mut self, outcome: &Outcome, layers: usize) {
+        self.summary = outcome.summary.clone();
+        self.distributions = outcome.distributions.clone();
+        for field in &outcome.fields {
+            self.store(field, layers);
+        }
+        self.complete = true;
+    }
+
+    fn store(&mut self, field: &Field, layers: usize) {
+        let Some(layer) = pattern_layer(&field.name) else {
+            return;
+        };
+        let [heads, queries, keys] = field.shape()[..] else {
+            return;
+        };
+        let attention = self.attention.get_or_insert_with(|| Attention {
+            layers,
+            heads,
+            queries,
+            keys,
+            weights: vec![f32::NAN; layers * heads * queries * keys],
+        });
+        attention.store(layer, field);
+        self.version += 1;
+    }
+
+    /// The head whose last query looks most at the subject, or, without one, most at any key but the first and
+    /// itself.
+    pub fn most_telling_head(&self, subject: Option<[usize; 2]>) -> Option<(usize, usize)> {
+        let attention = self.attention.as_ref()?;
+        let keys = attention.keys;
+        let looked_at = match subject {
+            Some([a, b]) => a.min(keys)..b.min(keys),
+            None => 1..keys.saturating_sub(1).max(1),
+        };
+        let last = attention.queries.checked_sub(1)? * keys;
+        let mut best: Option<(f32, usize, usize)> = None;
+        for layer in 0..attention.layers {
+            for head in 0..attention.heads {
+                let pattern = attention.head(layer, head)?;
+                let row = pattern.get(last..last + keys)?;
+                let weight: f32 = row
+                    .get(looked_at.clone())?
+                    .iter()
+                    .filter(|w| w.is_finite())
+                    .sum();
+                if best.is_none_or(|b| weight > b.0) {
+                    best = Some((weight, layer, head));
+                }
+            }
+        }
+        best.map(|(_, layer, head)| (layer, head))
+    }
+
+    pub fn prompt(&self) -> &str {
+        self.experiment.input.prompt.as_deref().unwrap_or_default()
+    }
+
+    /// The most likely next tokens of the clean run, best first.
+    pub fn top(&self) -> &[TokenProbability] {
+        distribution(&self.distributions, "clean")
+    }
+}
+
+impl TraceResult {
+    pub fn waiting(experiment: Experiment, version: u64) -> Self {
+        Self {
+            experiment,
+            summary: Summary::default(),
+            distributions: Vec::new(),
+            grids: Vec::new(),
+            cells: HashMap::new(),
+            complete: false,
+            version,
+        }
+    }
+
+    pub fn receive(&mut self, report: Report) {
+        match report {
+            Report::Started {
+                fields,
+                summary,
+                distributions,
+            } => {
+                self.grids = fields;
+                self.summary = summary;
+                self.distributions = distributions;
+            }
+            Report::Field(field) => match self.grids.iter_mut().find(|g| g.name == field.name) {
+                Some(grid) => *grid = field,
+                None => self.grids.push(field),
+            },
+            Report::Cells { field, cells } => {
+                let kind = TraceKind::ALL.into_iter().find(|k| k.name() == field);
+                let grid = self.grids.iter_mut().find(|g| g.name == field);
+                let (Some(kind), Some(grid)) = (kind, grid) else {
+                    return;
+                };
+                for measured in cells {
+                    grid.set_samples(measured.cell, &measured.samples);
+                    self.cells.insert((kind, measured.cell), measured.tokens);
+                }
+            }
+            Report::Progress(_) => return,
+        }
+        self.version += 1;
+    }
+
+    pub fn finish(&mut self, outcome: &Outcome) {
+        self.summary = outcome.summary.clone();
+        self.distributions = outcome.distributions.clone();
+        self.grids = TraceKind::ALL
+            .into_iter()
+            .filter_map(|k| outcome.field(k.name()).cloned())
+            .collect();
+        self.complete = true;
+        self.version += 1;
+    }
+
+    pub fn grid(&self, kind: TraceKind) -> Option<&Field> {
+        self.grids.iter().find(|g| g.name == kind.name())
+    }
+
+    pub fn settings(&self) -> Option<&TraceSettings> {
+        match &self.experiment.instrument {
+            InstrumentSettings::CausalTrace { trace, .. } => Some(trace),
+            InstrumentSettings::Run { .. } => None,
+        }
+    }
+
+    pub fn metric(&self) -> Metric {
+        self.settings().map_or(Metric::Probability, |t| t.metric)
+    }
+
+    pub fn reference(&self, name: &str) -> Option<f32> {
+        self.summary.reference.get(name).copied()
+    }
+
+    pub fn clean(&self) -> Option<f32> {
+        self.reference("clean")
+    }
+
+    pub fn corrupted(&self) -> Option<f32> {
+        self.reference("corrupted")
+    }
+
+    pub fn distribution(&self, name: &str) -> &[TokenProbability] {
+        distribution(&self.distributions, name)
+    }
+
+    /// Row-major index of a cell.
+    pub fn cell_index(&self, kind: TraceKind, token: usize, layer: usize) -> Option<usize> {
+        self.grid(kind)?.index(&[token, layer])
+    }
+
+    /// Cells measured so far and cells in all.
+    pub fn measured(&self) -> (usize, usize) {
+        self.grids.iter().fold((0, 0), |(done, all), g| {
+            (
+                done + g.mask.iter().filter(|m| **m).count(),
+                all + g.mask.len(),
+            )
+        })
+    }
+
+    /// The cell whose value is farthest from the corrupted one, as kind, token and layer.
+    ///
+    /// The last position's top layers are left out where anything else stands out: restoring the last residual at
+    /// the end of the network is the answer itself.
+    pub fn strongest(&self) -> Option<(TraceKind, usize, usize)> {
+        let floor = self.corrupted()?;
+        let grid = self.grids.iter().find(|g| g.mask.iter().any(|m| *m))?;
+        let kind = TraceKind::ALL.into_iter().find(|k| k.name() == grid.name)?;
+        let [tokens, layers] = grid.shape()[..] else {
+            return None;
+        };
+        let strongest_in = |rows: std::ops::Range<usize>| {
+            rows.flat_map(|t| (0..layers).map(move |l| (t, l)))
+                .filter_map(|(t, l)| {
+                    let effect = (grid.values.get(t * layers + l)? - floor).abs();
+                    effect.is_finite().then_some((effect, t, l))
+                })
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+        };
+        let inner = strongest_in(0..tokens.saturating_sub(1));
+        let outer = strongest_in(tokens.saturating_sub(1)..tokens);
+        let (_, token, layer) = match (inner, outer) {
+            (Some(i), Some(o)) if i.0 < 0.05 * o.0 => o,
+            (Some(i), _) => i,
+            (None, o) => o?,
+        };
+        Some((kind, token, layer))
+    }
+}
+
+fn distribution<'a>(all: &'a [Distribution], name: &str) -> &'a [TokenProbability] {
+    all.iter()
+        .find(|d| d.name == name)
+        .map_or(&[], |d| d.top.as_slice())
+}
+
+fn pattern_layer(name: &str) -> Option<usize> {
+    let site: Site = name.parse().ok()?;
+    (site.part == Part::Pattern).then_some(site.layer?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use whyfinder_experiment::{Axis, Input};
+    use whyfinder_instrument::MeasuredCell;
+
+    fn trace() -> TraceResult {
+        let experiment = Experiment {
+            model: "m".into(),
+            seed: 0,
+            input: Input::default(),
+            instrument: InstrumentSettings::CausalTrace {
+                corruption: whyfinder_experiment::Corruption::default(),
+                trace: TraceSettings::default(),
+            },
+        };
+        let mut result = TraceResult::waiting(experiment, 0);
+        let axes = vec![Axis::numbered("token", 3), Axis::numbered("layer", 2)];
+        let mut summary = Summary::default();
+        summary.reference.insert("corrupted".into(), 0.1);
+        summary.reference.insert("clean".into(), 0.9);
+        result.receive(Report::Started {
+            fields: vec![Field::sampled("residual", axes, 2)],
+            summary,
+            distributions: Vec::new(),
+        });
+        result
+    }
+
+    #[test]
+    fn cells_fill_in_as_they_are_measured() {
+        let mut result = trace();
+        assert_eq!(result.measured(), (0, 6));
+        let version = result.version;
+        result.receive(Report::Cells {
+            field: "residual".into(),
+            cells: vec![MeasuredCell {
+                cell: 3,
+                samples: vec![0.4, 0.6],
+                tokens: CellTokens::default(),
+            }],
+        });
+        assert_eq!(result.measured(), (1, 6));
+        assert_ne!(result.version, version);
+        assert_eq!(result.strongest(), Some((TraceKind::Residual, 1, 1)));
+        assert!(result.cells.contains_key(&(TraceKind::Residual, 3)));
+    }
+
+    #[test]
+    fn the_last_position_is_strongest_only_where_nothing_else_stands_out() {
+        let mut result = trace();
+        let measured = |cell, value| MeasuredCell {
+            cell,
+            samples: vec![value, value],
+            tokens: CellTokens::default(),
+        };
+        result.receive(Report::Cells {
+            field: "residual".into(),
+            cells: vec![measured(5, 0.9), measured(2, 0.11)],
+        });
+        assert_eq!(result.strongest(), Some((TraceKind::Residual, 2, 1)));
+        result.receive(Report::Cells {
+            field: "residual".into(),
+            cells: vec![measured(2, 0.5)],
+        });
+        assert_eq!(result.strongest(), Some((TraceKind::Residual, 1, 0)));
+    }
+}

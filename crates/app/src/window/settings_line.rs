@@ -1,0 +1,255 @@
+//! One line that says how the question is put; each value opens the controls behind it.
+
+use egui::{DragValue, Popup, PopupCloseBehavior, RichText, Ui};
+use whyfinder_experiment::{Engine, Metric, TraceKind};
+
+use super::command::Command;
+use super::controls::{muted, number, quiet_button, text_button};
+use super::question::Question;
+use super::view::View;
+use super::words;
+
+pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    ui.horizontal(|ui| {
+        ui.set_height(22.0);
+        ui.spacing_mut().item_spacing.x = 6.0;
+        subject(ui, view);
+        ui.add_space(10.0);
+        let before = view.state.question.clone();
+        let mut q = before.clone();
+        muted(ui, view.theme, "Corruption");
+        corruption(ui, view, &mut q);
+        ui.add_space(10.0);
+        muted(ui, view.theme, "Metric");
+        metric(ui, view, &mut q);
+        ui.add_space(10.0);
+        muted(ui, view.theme, "Restoring");
+        restoring(ui, view, &mut q);
+        if q != before {
+            view.push(Command::Edit(Box::new(q)));
+        }
+        ui.add_space(10.0);
+        references(ui, view);
+    });
+}
+
+fn subject(ui: &mut Ui, view: &mut View<'_>) {
+    muted(ui, view.theme, "Subject");
+    match (&view.state.question.subject, view.state.subject_tokens()) {
+        (Some(subject), range) => {
+            ui.label(
+                RichText::new(&subject.text)
+                    .size(12.5)
+                    .color(view.theme.accent),
+            );
+            if let Some([a, b]) = range {
+                let words = if b == a + 1 {
+                    format!("token {a}")
+                } else {
+                    format!("tokens {a}–{}", b - 1)
+                };
+                muted(ui, view.theme, words);
+            }
+            if text_button(ui, view.theme, "×", view.theme.muted)
+                .accessible_name("Clear the subject")
+                .clicked()
+            {
+                view.push(Command::ClearSubject);
+            }
+        }
+        (None, _) => {
+            muted(ui, view.theme, "none: drag over tokens");
+        }
+    }
+}
+
+fn corruption(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
+    let d = &q.disturbance;
+    let shown = if d.replace {
+        "another prompt".to_string()
+    } else {
+        format!("noise {:.1} σ × {}, seed {}", d.scale, d.samples, q.seed)
+    };
+    let button = quiet_button(ui, view.theme, &shown, &format!("Corruption: {shown}"));
+    Popup::menu(&button)
+        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| {
+            ui.set_width(320.0);
+            ui.radio_value(
+                &mut q.disturbance.replace,
+                false,
+                "Noise on the subject's embeddings",
+            );
+            ui.add_enabled_ui(!q.disturbance.replace, |ui| noise(ui, q));
+            ui.separator();
+            ui.radio_value(
+                &mut q.disturbance.replace,
+                true,
+                "Another prompt in its place",
+            );
+            ui.add_enabled_ui(q.disturbance.replace, |ui| {
+                let field = egui::TextEdit::singleline(&mut q.disturbance.replacement)
+                    .hint_text("As many tokens as the prompt")
+                    .desired_width(f32::INFINITY);
+                ui.add(field).accessible_name("Replacement prompt");
+            });
+        });
+}
+
+fn noise(ui: &mut Ui, q: &mut Question) {
+    egui::Grid::new("noise")
+        .num_columns(2)
+        .spacing([12.0, 6.0])
+        .show(ui, |ui| {
+            let label = ui.label("Scale");
+            ui.add(
+                DragValue::new(&mut q.disturbance.scale)
+                    .range(0.0..=50.0)
+                    .speed(0.05)
+                    .max_decimals(2)
+                    .suffix(" σ"),
+            )
+            .labelled_by(label.id)
+            .on_hover_text("Times the standard deviation of the subject's token embeddings");
+            ui.end_row();
+            let label = ui.label("Samples");
+            ui.add(
+                DragValue::new(&mut q.disturbance.samples)
+                    .range(1..=200)
+                    .speed(0.1),
+            )
+            .labelled_by(label.id)
+            .on_hover_text("Noise draws per cell; the standard error comes from them");
+            ui.end_row();
+            let label = ui.label("Seed");
+            ui.add(DragValue::new(&mut q.seed).speed(0.1))
+                .labelled_by(label.id);
+            ui.end_row();
+        });
+}
+
+fn metric(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
+    let answer = q.answer.clone().or_else(|| {
+        let run = view.state.results.run.as_ref()?;
+        run.top().first().map(|t| t.text.clone())
+    });
+    let word = words::metric_word(q.trace.metric);
+    let shown = match &answer {
+        Some(answer) => format!("{word} of {}", words::token(answer)),
+        None => word.clone(),
+    };
+    let button = quiet_button(ui, view.theme, &shown, &format!("Metric: {word}"));
+    Popup::menu(&button).show(|ui| {
+        ui.set_width(230.0);
+        for metric in Metric::ALL {
+            let usable = !metric.needs_foil() || q.foil.is_some();
+            ui.add_enabled_ui(usable, |ui| {
+                let row =
+                    egui::Button::selectable(q.trace.metric == metric, words::metric_word(metric));
+                let row = ui
+                    .add(row)
+                    .on_disabled_hover_text("Choose a foil first: click the chip named foil");
+                if row.clicked() {
+                    q.trace.metric = metric;
+                }
+            });
+        }
+    });
+}
+
+fn restoring(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
+    let t = &q.trace;
+    let mut shown = if t.kinds.len() == TraceKind::ALL.len() {
+        "all three".to_string()
+    } else {
+        let names: Vec<_> = t.kinds.iter().map(|k| k.name()).collect();
+        if names.is_empty() {
+            "nothing".to_string()
+        } else {
+            names.join(", ")
+        }
+    };
+    shown += &format!(" · window {}", t.window);
+    if !t.severed.is_empty() {
+        let names: Vec<_> = t.severed.iter().map(|k| k.name()).collect();
+        shown += &format!(" · {} severed", names.join(", "));
+    }
+    if t.engine == Engine::Plain {
+        shown += " · plain engine";
+    }
+    let button = quiet_button(ui, view.theme, &shown, &format!("Restoring: {shown}"));
+    Popup::menu(&button)
+        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| {
+            ui.set_width(300.0);
+            muted(ui, view.theme, "Restore one at a time");
+            for kind in TraceKind::ALL {
+                toggle(ui, &mut q.trace.kinds, kind, words::kind_title(kind));
+            }
+            ui.horizontal(|ui| {
+                let label = ui.label("Window of layers for MLP and attention");
+                ui.add(
+                    DragValue::new(&mut q.trace.window)
+                        .range(1..=100)
+                        .speed(0.1),
+                )
+                .labelled_by(label.id);
+            });
+            ui.separator();
+            muted(
+                ui,
+                view.theme,
+                "Hold corrupted at the restored token (severed)",
+            );
+            for kind in [TraceKind::Mlp, TraceKind::Attention] {
+                toggle(
+                    ui,
+                    &mut q.trace.severed,
+                    kind,
+                    &format!("Sever {}", words::kind_title(kind)),
+                );
+            }
+            ui.separator();
+            ui.radio_value(
+                &mut q.trace.engine,
+                Engine::Exact,
+                "Exact engine: only what a cell can change",
+            );
+            ui.radio_value(
+                &mut q.trace.engine,
+                Engine::Plain,
+                "Plain engine: a full pass per cell, for checking",
+            );
+        });
+}
+
+fn toggle(ui: &mut Ui, list: &mut Vec<TraceKind>, kind: TraceKind, label: &str) {
+    let mut on = list.contains(&kind);
+    if ui.checkbox(&mut on, label).changed() {
+        list.retain(|k| *k != kind);
+        if on {
+            list.push(kind);
+            list.sort_by_key(|k| *k as u8);
+        }
+    }
+}
+
+fn references(ui: &mut Ui, view: &View<'_>) {
+    let Some(trace) = &view.state.results.trace else {
+        return;
+    };
+    let metric = trace.metric();
+    if let Some(clean) = trace.clean() {
+        muted(ui, view.theme, "clean");
+        number(ui, view.theme, words::value(metric, clean));
+    }
+    if let Some(corrupted) = trace.corrupted() {
+        muted(ui, view.theme, "· corrupted");
+        let stderr = trace.summary.reference_stderr.get("corrupted").copied();
+        number(
+            ui,
+            view.theme,
+            crate::maps::token_text::with_error(corrupted, stderr),
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! Everything that the window shows, as plain data. Only the application changes it, by applying commands and events.
+
+use std::sync::Arc;
+
+use whyfinder_instrument::Progress;
+use whyfinder_worker::JobId;
+use whyfinder_worker::protocol::{OpenedModel, Tokenized};
+
+use super::question::Question;
+use super::results::Results;
+use super::selection::Selection;
+use super::theme::Appearance;
+
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub model: ModelState,
+    pub question: Question,
+    /// The prompt as the model reads it; may lag behind the prompt by a moment.
+    pub tokens: Option<Tokenized>,
+    pub jobs: Jobs,
+    pub results: Results,
+    pub selection: Selection,
+    pub appearance: Appearance,
+    /// References of models opened before, the latest first.
+    pub recent: Vec<String>,
+    /// The gallery covers the three columns.
+    pub gallery_open: bool,
+    pub palette_open: bool,
+    /// What could not be done, until it is dismissed or something succeeds.
+    pub notice: Option<Notice>,
+    /// A short confirmation at the foot, with the time it was said (seconds of the context's clock).
+    pub said: Option<(String, f64)>,
+    /// Scene that the question came from.
+    pub scene: Option<usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ModelState {
+    pub open: Option<Arc<OpenedModel>>,
+    /// Reference of a model that is being opened.
+    pub opening: Option<String>,
+}
+
+/// A message that stays until it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub title: String,
+    /// A whole sentence: what failed, on what, what to do.
+    pub message: String,
+    pub action: NoticeAction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeAction {
+    OpenAnother,
+    RunAgain,
+    None,
+}
+
+/// What the worker is doing for the window.
+#[derive(Clone, Debug, Default)]
+pub struct Jobs {
+    pub run: Option<Job>,
+    pub trace: Option<Job>,
+    /// Why the last run and the last trace stopped short.
+    pub run_failure: Option<String>,
+    pub trace_failure: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Job {
+    pub id: JobId,
+    pub phase: Phase,
+    pub progress: Option<Progress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Queued,
+    Running,
+    Cancelling,
+}
+
+impl Job {
+    pub fn queued(id: JobId) -> Self {
+        Self {
+            id,
+            phase: Phase::Queued,
+            progress: None,
+        }
+    }
+}
+
+impl Jobs {
+    /// The job that the foot speaks of: the one at work, else the one waiting.
+    pub fn current(&self) -> Option<(&'static str, &Job)> {
+        let run = self.run.as_ref().map(|j| ("Reading the prompt", j));
+        let trace = self.trace.as_ref().map(|j| ("Tracing", j));
+        match (run, trace) {
+            (Some(r), Some(t)) if t.1.phase == Phase::Running && r.1.phase != Phase::Running => {
+                Some(t)
+            }
+            (Some(r), _) => Some(r),
+            (None, t) => t,
+        }
+    }
+
+    pub fn busy(&self) -> bool {
+        self.run.is_some() || self.trace.is_some()
+    }
+}
+
+impl State {
+    /// The reference that experiments name: the open model, or the one being opened.
+    pub fn model_reference(&self) -> Option<&str> {
+        match (&self.model.opening, &self.model.open) {
+            (Some(opening), _) => Some(opening),
+            (None, Some(open)) => Some(&open.reference),
+            (None, None) => None,
+        }
+    }
+
+    /// The tokens of the prompt as it stands now.
+    pub fn current_tokens(&self) -> Option<&Tokenized> {
+        self.tokens
+            .as_ref()
+            .filter(|t| t.text == self.question.prompt && t.error.is_none())
+    }
+
+    /// The subject's tokens, half-open.
+    pub fn subject_tokens(&self) -> Option<[usize; 2]> {
+        self.question
+            .subject
+            .as_ref()?
+            .tokens(self.tokens.as_ref()?)
+    }
+
+    /// Whether the run on screen answers the question as it stands.
+    pub fn run_is_current(&self) -> bool {
+        let Some(model) = self.model_reference() else {
+            return false;
+        };
+        self.results
+            .run
+            .as_ref()
+            .is_some_and(|r| r.experiment == self.question.run_experiment(model))
+    }
+
+    /// Whether the trace on screen answers the question as it stands.
+    pub fn trace_is_current(&self) -> bool {
+        let wanted = self
+            .model_reference()
+            .and_then(|m| self.question.trace_experiment(m, self.tokens.as_ref()));
+        match (&self.results.trace, wanted) {
+            (Some(trace), Some(wanted)) => {
+                let mut asked = trace.experiment.clone();
+                // The words of a subject and its tokens name the same cause.
+                if let (Some(_), Some(found)) = (&asked.input.subject, trace.summary.subject) {
+                    asked.input.subject = None;
+                    asked.input.subject_tokens = Some(found);
+                }
+                asked == wanted
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A scene's result in small: numbers kept with the scene and drawn in the colours of the theme.
+
+use egui::{Color32, Painter, Rect, pos2, vec2};
+use serde::{Deserialize, Serialize};
+
+use super::results::Results;
+use super::theme::{Appearance, Theme};
+
+/// One or more maps side by side, each scaled to 0..=255.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thumbnail {
+    pub maps: Vec<SmallMap>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmallMap {
+    /// `residual`, `mlp`, `attention` or `pattern`.
+    pub kind: String,
+    pub columns: usize,
+    /// Row-major; 0 is the corrupted value, 255 the largest. Missing cells are `null`.
+    pub cells: Vec<Option<u8>>,
+}
+
+impl Thumbnail {
+    /// The trace, or the selected head's pattern where there is no trace.
+    pub fn of(results: &Results, head: Option<(usize, usize)>) -> Option<Self> {
+        if let Some(trace) = &results.trace {
+            let (low, high) = (trace.corrupted()?, trace.clean()?);
+            let maps = trace
+                .grids
+                .iter()
+                .map(|grid| SmallMap {
+                    kind: grid.name.clone(),
+                    columns: grid.axes.get(1).map_or(1, |a| a.len()),
+                    cells: grid.values.iter().map(|&v| scaled(v, low, high)).collect(),
+                })
+                .collect();
+            return Some(Self { maps });
+        }
+        let attention = results.run.as_ref()?.attention.as_ref()?;
+        let (layer, head) = head?;
+        let weights = attention.head(layer, head)?;
+        let keys = attention.keys;
+        let cells = weights
+            .iter()
+            .enumerate()
+            .map(|(i, &w)| {
+                if i % keys > i / keys {
+                    None
+                } else {
+                    scaled(w, 0.0, 1.0)
+                }
+            })
+            .collect();
+        Some(Self {
+            maps: vec![SmallMap {
+                kind: "pattern".into(),
+                columns: keys,
+                cells,
+            }],
+        })
+    }
+
+    /// Draws the maps side by side, centred in `space`.
+    pub fn draw(&self, painter: &Painter, theme: &Theme, space: Rect) {
+        let count = self.maps.len().max(1) as f32;
+        let gap = 12.0;
+        let width = (space.width() - gap * (count - 1.0)) / count;
+        for (i, map) in self.maps.iter().enumerate() {
+            let left = space.left() + i as f32 * (width + gap);
+            let place = Rect::from_min_size(pos2(left, space.top()), vec2(width, space.height()));
+            map.draw(painter, theme, place);
+        }
+    }
+}
+
+fn scaled(v: f32, low: f32, high: f32) -> Option<u8> {
+    let part = (v - low) / (high - low);
+    part.is_finite()
+        .then(|| (part.clamp(0.0, 1.0) * 255.0).round() as u8)
+}
+
+impl SmallMap {
+    fn draw(&self, painter: &Painter, theme: &Theme, space: Rect) {
+        let columns = self.columns.max(1);
+        let rows = self.cells.len().div_ceil(columns).max(1);
+        let mut side = vec2(
+            (space.width() / columns as f32).floor().max(1.0),
+            (space.height() / rows as f32).floor().max(1.0),
+        );
+        side.x = side.x.min(side.y * 2.2);
+        side.y = side.y.min(side.x * 1.4);
+        let size = side * vec2(columns as f32, rows as f32);
+        let min = space.center() - size / 2.0;
+        let min = pos2(min.x.round(), min.y.round());
+        let gap = if side.min_elem() > 6.0 { 1.0 } else { 0.0 };
+        for (i, cell) in self.cells.iter().enumerate() {
+            let Some(value) = cell else { continue };
+            let at = min + side * vec2((i % columns) as f32, (i / columns) as f32);
+            let rect = Rect::from_min_size(at, side - egui::Vec2::splat(gap));
+            painter.rect_filled(rect, 0.0, colour(&self.kind, *value, theme.appearance));
+        }
+    }
+}
+
+fn colour(kind: &str, value: u8, appearance: Appearance) -> Color32 {
+    use whyfinder_paint::{ColourMap, Theme};
+    let map = match kind {
+        "residual" => ColourMap::Purples,
+        "mlp" => ColourMap::Greens,
+        "attention" => ColourMap::Reds,
+        _ => ColourMap::Magma,
+    };
+    let theme = match appearance {
+        Appearance::Dark => Theme::Dark,
+        Appearance::Light => Theme::Light,
+    };
+    let [r, g, b, _] = map.table(theme)[usize::from(value)];
+    Color32::from_rgb(r, g, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_scaled_between_corrupted_and_clean() {
+        assert_eq!(scaled(0.1, 0.1, 0.9), Some(0));
+        assert_eq!(scaled(0.9, 0.1, 0.9), Some(255));
+        assert_eq!(scaled(0.5, 0.1, 0.9), Some(128));
+        assert_eq!(scaled(-3.0, 0.1, 0.9), Some(0));
+        assert_eq!(scaled(f32::NAN, 0.1, 0.9), None);
+        assert_eq!(scaled(1.0, 0.5, 0.5), None);
+    }
+}

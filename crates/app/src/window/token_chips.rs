@@ -1,0 +1,371 @@
+//! The prompt as the model reads it: one chip per token, dragged over to mark the subject, with answer and foil at
+//! the end.
+
+use egui::{
+    Align2, CornerRadius, Id, Popup, Rect, Response, RichText, Role, ScrollArea, Sense, Stroke, Ui,
+    WidgetInfo, vec2,
+};
+
+use super::command::Command;
+use super::view::View;
+use super::{fonts, words};
+
+const HEIGHT: f32 = 38.0;
+const GAP: f32 = 4.0;
+
+pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    let answers = 240.0;
+    ui.horizontal(|ui| {
+        ui.set_height(HEIGHT + 6.0);
+        ui.spacing_mut().item_spacing.x = 12.0;
+        let room = (ui.available_width() - answers).max(120.0);
+        ui.allocate_ui(vec2(room.min(tokens_width(ui, view)), HEIGHT + 6.0), |ui| {
+            ScrollArea::horizontal()
+                .id_salt("tokens")
+                .max_width(room)
+                .auto_shrink([true, true])
+                .show(ui, |ui| {
+                    ui.horizontal(|ui| {
+                        ui.spacing_mut().item_spacing.x = GAP;
+                        tokens(ui, view);
+                    });
+                });
+        });
+        answer_chip(ui, view);
+        foil_chip(ui, view);
+    });
+}
+
+fn chip_width(ui: &Ui, token: &str) -> f32 {
+    let galley = ui.painter().layout_no_wrap(
+        token.to_string(),
+        fonts::mono(12.5),
+        egui::Color32::PLACEHOLDER,
+    );
+    (galley.size().x + 14.0).max(30.0).ceil()
+}
+
+fn tokens_width(ui: &Ui, view: &View<'_>) -> f32 {
+    match &view.state.tokens {
+        Some(t) if !t.tokens.is_empty() => t
+            .tokens
+            .iter()
+            .map(|t| chip_width(ui, &words::token(t)) + GAP)
+            .sum(),
+        _ => 520.0,
+    }
+}
+
+fn tokens(ui: &mut Ui, view: &mut View<'_>) {
+    let Some(tokens) = &view.state.tokens else {
+        hint(
+            ui,
+            view,
+            "The prompt appears here as tokens; drag over them to mark the subject.",
+        );
+        return;
+    };
+    if let Some(error) = &tokens.error {
+        ui.label(RichText::new(error).size(12.5).color(view.theme.helps));
+        return;
+    }
+    if tokens.tokens.is_empty() {
+        hint(
+            ui,
+            view,
+            "The prompt appears here as tokens; drag over them to mark the subject.",
+        );
+        return;
+    }
+    let subject = view.state.subject_tokens();
+    let drag_id = Id::unique("subject-drag");
+    let drag: Option<(usize, usize)> = ui.data(|d| d.get_temp(drag_id));
+    let marked = drag.map(|(a, b)| [a.min(b), a.max(b) + 1]).or(subject);
+    let mut rects = Vec::with_capacity(tokens.tokens.len());
+    let mut started = None;
+    let mut stopped = false;
+    for (i, token) in tokens.tokens.iter().enumerate() {
+        let shown = words::token(token);
+        let in_subject = marked.is_some_and(|[a, b]| (a..b).contains(&i));
+        let selected = view.state.selection.token == Some(i);
+        let id = tokens.ids.get(i).copied().unwrap_or_default();
+        let response = chip(ui, view, i, &shown, id, in_subject, selected);
+        if response.drag_started() {
+            started = Some(i);
+        }
+        stopped |= response.drag_stopped();
+        if response.clicked() {
+            let extend = ui.input(|input| input.modifiers.shift);
+            let (from, to) = match (extend, subject) {
+                (true, Some([a, b])) => (a.min(i), b.max(i + 1)),
+                _ => (i, i + 1),
+            };
+            if !extend && subject == Some([i, i + 1]) {
+                view.push(Command::ClearSubject);
+            } else {
+                view.push(Command::MarkSubject(from, to));
+            }
+        }
+        rects.push(response.rect);
+    }
+    follow_drag(ui, view, drag_id, drag, &rects, started, stopped);
+}
+
+/// Follows the pointer from the chip where a drag began to the chip under it.
+fn follow_drag(
+    ui: &Ui,
+    view: &mut View<'_>,
+    id: Id,
+    drag: Option<(usize, usize)>,
+    rects: &[Rect],
+    started: Option<usize>,
+    stopped: bool,
+) {
+    let under = ui
+        .ctx()
+        .pointer_latest_pos()
+        .and_then(|at| nearest(rects, at.x));
+    let origin = ui
+        .input(|i| i.pointer.press_origin())
+        .and_then(|at| nearest(rects, at.x));
+    let now = match (started, drag) {
+        (Some(i), _) => Some((origin.unwrap_or(i), under.unwrap_or(i))),
+        (None, Some((from, to))) => Some((from, under.unwrap_or(to))),
+        (None, None) => None,
+    };
+    if stopped {
+        ui.data_mut(|d| d.remove::<(usize, usize)>(id));
+        if let Some((a, b)) = now {
+            view.push(Command::MarkSubject(a.min(b), a.max(b) + 1));
+        }
+    } else if let Some(now) = now {
+        ui.data_mut(|d| d.insert_temp(id, now));
+    }
+}
+
+fn nearest(rects: &[Rect], x: f32) -> Option<usize> {
+    let distance = |r: &Rect| (r.left() - x).max(x - r.right()).max(0.0);
+    (0..rects.len()).min_by(|&a, &b| distance(&rects[a]).total_cmp(&distance(&rects[b])))
+}
+
+fn chip(
+    ui: &mut Ui,
+    view: &View<'_>,
+    index: usize,
+    shown: &str,
+    id: u32,
+    in_subject: bool,
+    selected: bool,
+) -> Response {
+    let theme = view.theme;
+    let size = vec2(chip_width(ui, shown), HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
+    response.widget_info(|| {
+        let subject = if in_subject { ", subject" } else { "" };
+        WidgetInfo::selected(
+            Role::Button,
+            true,
+            in_subject,
+            format!("Token {index} {shown}, id {id}{subject}"),
+        )
+    });
+    let lit = response.hovered() || response.has_focus();
+    let fill = match (in_subject, lit) {
+        (true, _) => theme.accent_wash,
+        (false, true) => theme.hover,
+        (false, false) => theme.raised,
+    };
+    let painter = ui.painter();
+    painter.rect_filled(rect, CornerRadius::same(5), fill);
+    if in_subject {
+        let line = Rect::from_min_max(rect.left_bottom() - vec2(0.0, 2.0), rect.right_bottom());
+        painter
+            .with_clip_rect(line.intersect(ui.clip_rect()))
+            .rect_filled(rect, CornerRadius::same(5), theme.accent);
+    }
+    if selected || response.has_focus() {
+        painter.rect_stroke(
+            rect,
+            CornerRadius::same(5),
+            Stroke::new(1.5, theme.selection),
+            egui::StrokeKind::Inside,
+        );
+    }
+    painter.text(
+        rect.center_top() + vec2(0.0, 13.0),
+        Align2::CENTER_CENTER,
+        shown,
+        fonts::mono(12.5),
+        theme.text,
+    );
+    painter.text(
+        rect.center_bottom() - vec2(0.0, 10.0),
+        Align2::CENTER_CENTER,
+        id,
+        fonts::mono(10.0),
+        theme.muted,
+    );
+    response.on_hover_cursor(egui::CursorIcon::Text)
+}
+
+fn hint(ui: &mut Ui, view: &View<'_>, words: &str) {
+    ui.label(RichText::new(words).size(12.5).color(view.theme.muted));
+}
+
+/// The answer that effects are measured on.
+fn answer_chip(ui: &mut Ui, view: &mut View<'_>) {
+    let top = view.state.results.run.as_ref().map_or(&[][..], |r| r.top());
+    let chosen = view.state.question.answer.clone();
+    let shown = chosen
+        .clone()
+        .or_else(|| top.first().map(|t| t.text.clone()));
+    let Some(shown) = shown else { return };
+    let probability = top.iter().find(|t| t.text == shown).map(|t| t.probability);
+    let note = match probability {
+        Some(p) => words::percent(p),
+        None => "answer".to_string(),
+    };
+    let response = dashed_chip(ui, view, &words::token(&shown), &note, true)
+        .accessible_name(format!("Answer {}", words::token(&shown)))
+        .on_hover_text("The answer that effects are measured on; click to choose another");
+    Popup::menu(&response)
+        .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| {
+            pick_token(
+                ui,
+                view,
+                "Answer",
+                chosen.as_deref(),
+                "Most likely next token",
+                Command::SetAnswer,
+            );
+        });
+}
+
+/// The token that logit differences are taken against.
+fn foil_chip(ui: &mut Ui, view: &mut View<'_>) {
+    if view.state.results.run.is_none() && view.state.question.foil.is_none() {
+        return;
+    }
+    let chosen = view.state.question.foil.clone();
+    let (shown, note) = match &chosen {
+        Some(foil) => {
+            let top = view.state.results.run.as_ref().map_or(&[][..], |r| r.top());
+            let p = top.iter().find(|t| t.text == *foil).map(|t| t.probability);
+            (
+                words::token(foil),
+                p.map_or("foil".to_string(), words::percent),
+            )
+        }
+        None => ("foil".to_string(), "none".to_string()),
+    };
+    let response = dashed_chip(ui, view, &shown, &note, false)
+        .accessible_name(match &chosen {
+            Some(foil) => format!("Foil {}", words::token(foil)),
+            None => "Foil: none".to_string(),
+        })
+        .on_hover_text("The token that the answer is compared with in a logit difference");
+    Popup::menu(&response)
+        .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| {
+            pick_token(
+                ui,
+                view,
+                "Foil",
+                chosen.as_deref(),
+                "No foil",
+                Command::SetFoil,
+            );
+        });
+}
+
+fn dashed_chip(ui: &mut Ui, view: &View<'_>, shown: &str, note: &str, strong: bool) -> Response {
+    let theme = view.theme;
+    let size = vec2(chip_width(ui, shown).max(52.0), HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let lit = response.hovered() || response.has_focus();
+    let colour = match (lit, strong) {
+        (true, _) => theme.selection,
+        (false, true) => theme.muted,
+        (false, false) => theme.faint,
+    };
+    let painter = ui.painter();
+    let edge = rect.shrink(0.5);
+    let outline = [
+        edge.left_top(),
+        edge.right_top(),
+        edge.right_bottom(),
+        edge.left_bottom(),
+        edge.left_top(),
+    ];
+    painter.extend(egui::Shape::dashed_line(
+        &outline,
+        Stroke::new(1.0, colour),
+        3.0,
+        2.5,
+    ));
+    painter.text(
+        rect.center_top() + vec2(0.0, 13.0),
+        Align2::CENTER_CENTER,
+        shown,
+        fonts::mono(12.5),
+        if strong { theme.text } else { theme.muted },
+    );
+    painter.text(
+        rect.center_bottom() - vec2(0.0, 10.0),
+        Align2::CENTER_CENTER,
+        note,
+        fonts::mono(10.0),
+        theme.muted,
+    );
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, shown));
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+fn pick_token(
+    ui: &mut Ui,
+    view: &mut View<'_>,
+    what: &str,
+    chosen: Option<&str>,
+    none: &str,
+    command: fn(Option<String>) -> Command,
+) {
+    ui.set_width(230.0);
+    let draft_id = Id::unique(("token-draft", what));
+    let mut draft = ui
+        .data(|d| d.get_temp::<String>(draft_id))
+        .unwrap_or_default();
+    let field = egui::TextEdit::singleline(&mut draft)
+        .hint_text("Type a token; a space in front counts")
+        .font(fonts::mono(12.5))
+        .desired_width(f32::INFINITY);
+    let response = ui.add(field).accessible_name(format!("{what} token"));
+    let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+    ui.data_mut(|d| d.insert_temp(draft_id, draft.clone()));
+    let mut picked: Option<Option<String>> = None;
+    if entered && !draft.is_empty() {
+        picked = Some(Some(draft));
+    }
+    if ui
+        .add(egui::Button::selectable(chosen.is_none(), none))
+        .clicked()
+    {
+        picked = Some(None);
+    }
+    let top = view.state.results.run.as_ref().map_or(&[][..], |r| r.top());
+    for token in top {
+        let label = RichText::new(words::token(&token.text)).font(fonts::mono(12.5));
+        let share = RichText::new(words::percent(token.probability))
+            .font(fonts::mono(11.5))
+            .color(view.theme.muted);
+        let row = egui::Button::selectable(chosen == Some(&token.text), label).right_text(share);
+        if ui.add(row).clicked() {
+            picked = Some(Some(token.text.clone()));
+        }
+    }
+    if let Some(picked) = picked {
+        ui.data_mut(|d| d.remove::<String>(draft_id));
+        ui.close();
+        view.push(command(picked));
+    }
+}

@@ -1,0 +1,211 @@
+//! The bar at the top: name, model, scenes, command search, theme.
+
+use egui::{Align, Button, Layout, Margin, Popup, RichText, Ui, vec2};
+
+use super::command::Command;
+use super::controls::{bar_frame, text_button};
+use super::state::State;
+use super::view::View;
+use super::{fonts, words};
+
+/// Height of the bar, points.
+pub(crate) const HEIGHT: f32 = 44.0;
+
+pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    egui::Panel::top("top-bar")
+        .exact_size(HEIGHT)
+        .resizable(false)
+        .frame(bar_frame(view.theme, Margin::symmetric(16, 0)))
+        .show(ui, |ui| {
+            ui.horizontal_centered(|ui| {
+                ui.spacing_mut().item_spacing.x = 10.0;
+                name(ui, view);
+                let right = 92.0 + search_width(ui);
+                model_button(ui, view, ui.available_width() - right - 84.0);
+                scenes_button(ui, view);
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let other = view.state.appearance.other();
+                    if text_button(ui, view.theme, other.name(), view.theme.muted)
+                        .on_hover_text("Switch between the dark and the light theme")
+                        .clicked()
+                    {
+                        view.push(Command::ToggleAppearance);
+                    }
+                    search(ui, view);
+                });
+            });
+        });
+}
+
+fn name(ui: &mut Ui, view: &View<'_>) {
+    let mut job = egui::text::LayoutJob::default();
+    let format = |color| egui::TextFormat::simple(fonts::semibold(14.5), color);
+    job.append("why", 0.0, format(view.theme.text));
+    job.append("finder", 0.0, format(view.theme.accent));
+    ui.label(job);
+}
+
+fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
+    let theme = view.theme;
+    let mut job = egui::text::LayoutJob::default();
+    let mut add = |text: &str, font, color, space| {
+        job.append(text, space, egui::TextFormat::simple(font, color));
+    };
+    let label = describe_model(view.state);
+    match (&view.state.model.opening, &view.state.model.open) {
+        (Some(reference), _) => {
+            add(short_name(reference), fonts::medium(13.0), theme.text, 0.0);
+            add("opening…", fonts::text(12.5), theme.muted, 8.0);
+        }
+        (None, Some(m)) => {
+            add(&m.name, fonts::medium(13.0), theme.text, 0.0);
+            let sizes = format!(
+                "{} · {} layers × {} heads · {}",
+                m.family, m.layers, m.heads, m.dtype
+            );
+            add(&sizes, fonts::text(12.5), theme.muted, 8.0);
+            if let Some(parity) = m.parity {
+                let badge = format!("parity {} ✓", short_power(parity));
+                add(&badge, fonts::text(12.5), theme.good, 8.0);
+            }
+        }
+        (None, None) => add("Open a model…", fonts::medium(13.0), theme.text, 0.0),
+    }
+    job.wrap = egui::text::TextWrapping::truncate_at_width((room - 22.0).max(80.0));
+    let response = ui.add(Button::new(job).wrap_mode(egui::TextWrapMode::Truncate));
+    let response = response.accessible_name(label);
+    let response = match &view.state.model.open {
+        Some(m) => response.on_hover_ui(|ui| model_details(ui, m)),
+        None => response,
+    };
+    Popup::menu(&response).show(|ui| model_menu(ui, view));
+}
+
+fn model_menu(ui: &mut Ui, view: &mut View<'_>) {
+    ui.set_min_width(260.0);
+    let open = Button::new("Open a model folder…").right_text("Ctrl O");
+    if ui.add(open).clicked() {
+        view.push(Command::ChooseModel);
+    }
+    let mut known: Vec<String> = vec!["demo:isles".to_string()];
+    known.extend(
+        view.state
+            .recent
+            .iter()
+            .filter(|r| *r != "demo:isles")
+            .cloned(),
+    );
+    ui.separator();
+    ui.label(
+        RichText::new("Recent models")
+            .small()
+            .color(view.theme.muted),
+    );
+    let current = view.state.model_reference().map(str::to_string);
+    for reference in known {
+        let selected = current.as_deref() == Some(&reference);
+        let row = Button::selectable(selected, short_name(&reference)).truncate();
+        if ui.add(row).on_hover_text(&reference).clicked() {
+            view.push(Command::OpenModel(reference));
+        }
+    }
+}
+
+fn model_details(ui: &mut Ui, m: &whyfinder_worker::protocol::OpenedModel) {
+    ui.label(RichText::new(&m.reference).font(fonts::mono(11.5)));
+    let lines = [
+        format!(
+            "{} · {} parameters, {}",
+            m.architecture,
+            words::parameters(m.parameters),
+            words::bytes(m.bytes)
+        ),
+        format!(
+            "{} layers, {} heads ({} key-value), width {}, {} tokens, prompts up to {}",
+            m.layers, m.heads, m.kv_heads, m.d_model, m.vocab, m.max_positions
+        ),
+    ];
+    for line in lines {
+        ui.label(line);
+    }
+    if let Some(parity) = m.parity {
+        ui.label(format!(
+            "Worst difference of a logit from the reference implementation: {}",
+            short_power(parity)
+        ));
+    }
+}
+
+fn scenes_button(ui: &mut Ui, view: &mut View<'_>) {
+    let open = view.state.gallery_open;
+    let button = Button::new("Scenes").selected(open);
+    if ui
+        .add(button)
+        .on_hover_text("Experiments to look at, on the bundled model")
+        .clicked()
+    {
+        view.push(Command::ShowGallery(!open));
+    }
+}
+
+fn search_width(ui: &Ui) -> f32 {
+    if ui.ctx().content_rect().width() < 1180.0 {
+        200.0
+    } else {
+        280.0
+    }
+}
+
+fn search(ui: &mut Ui, view: &mut View<'_>) {
+    let words = if search_width(ui) < 250.0 {
+        "Search commands…"
+    } else {
+        "Search commands, tokens, heads…"
+    };
+    let button = Button::new(RichText::new(words).color(view.theme.muted))
+        .right_text(
+            RichText::new("Ctrl K")
+                .font(fonts::text(12.0))
+                .color(view.theme.muted),
+        )
+        .min_size(vec2(search_width(ui), super::theme::CONTROL));
+    if ui.add(button).accessible_name("Search commands").clicked() {
+        view.push(Command::ShowPalette(true));
+    }
+}
+
+fn describe_model(state: &State) -> String {
+    match (&state.model.opening, &state.model.open) {
+        (Some(reference), _) => format!("Model {reference}, opening"),
+        (None, Some(m)) => format!("Model {}", m.name),
+        (None, None) => "Model: none open".to_string(),
+    }
+}
+
+/// The last part of a path; names stay whole.
+fn short_name(reference: &str) -> &str {
+    let trimmed = reference.trim_end_matches(['/', '\\']);
+    if trimmed.starts_with(['/', '.', '~']) || trimmed.contains('\\') {
+        trimmed.rsplit(['/', '\\']).next().unwrap_or(trimmed)
+    } else {
+        trimmed
+    }
+}
+
+/// `3e-6`.
+fn short_power(v: f32) -> String {
+    format!("{v:.0e}").replace('-', "−")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_named_by_their_last_part() {
+        assert_eq!(short_name("/home/a/gpt2/"), "gpt2");
+        assert_eq!(short_name("demo:isles"), "demo:isles");
+        assert_eq!(short_name("EleutherAI/pythia-70m"), "EleutherAI/pythia-70m");
+        assert_eq!(short_name(r"C:\models\qwen"), "qwen");
+    }
+}
