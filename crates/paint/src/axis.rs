@@ -256,11 +256,11 @@ mod tests {
     #[test]
     fn reduced_cells_are_shown_exactly_once() {
         for (cells, cell) in [(128, 0.3), (777, 0.01), (1000, 0.5), (5, 0.21), (33, 0.99)] {
-            let a = axis(4, cells, -3.6, cell, 2.0);
+            let a = axis(4, cells, 3.6, cell, 2.0);
             let level = coarsest(a);
             let table = table(&a, level, 3000, None);
             let expected = level_length(cells, level);
-            for tile in 1..4 {
+            for tile in 0..4 {
                 let mut seen = vec![0; expected];
                 for p in table.iter().filter(|p| p.tile == tile) {
                     for c in p.first..p.first + p.count {

@@ -1,6 +1,6 @@
 //! Numbers inside cells: how they are written and in which colour.
 
-use crate::{Colour, Theme};
+use crate::Colour;
 
 /// A value as short as it can be read inside a cell: `.31`, `-0.04`, `5.3`, `14.2`, `1.2e-3`, `0`.
 pub fn cell_number(value: f32) -> String {
@@ -31,13 +31,13 @@ pub fn cell_number(value: f32) -> String {
     }
 }
 
-/// The text colour that stands out more against an opaque background.
+/// Black or white, whichever stands out more against an opaque background: at least 4.5 to 1.
 pub fn readable_on(background: Colour) -> Colour {
-    let (dark, light) = (Theme::Light.text(), Theme::Dark.text());
-    if contrast(dark, background) >= contrast(light, background) {
-        dark
+    let (black, white) = ([0, 0, 0, 255], [255; 4]);
+    if contrast(black, background) >= contrast(white, background) {
+        black
     } else {
-        light
+        white
     }
 }
 
@@ -63,7 +63,7 @@ pub fn luminance(colour: Colour) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ColourMap;
+    use crate::{ColourMap, Theme};
 
     #[test]
     fn numbers_are_short() {
@@ -94,7 +94,7 @@ mod tests {
             for theme in [Theme::Dark, Theme::Light] {
                 for &colour in map.table(theme) {
                     assert!(
-                        contrast(readable_on(colour), colour) >= 3.9,
+                        contrast(readable_on(colour), colour) >= 4.5,
                         "{map} {colour:?}"
                     );
                 }

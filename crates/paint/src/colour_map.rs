@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(VIRIDIS[0], [68, 1, 84, 255]);
         assert_eq!(VIRIDIS[255], [253, 231, 37, 255]);
         assert_eq!(MAGMA[0], [0, 0, 4, 255]);
-        assert_eq!(SEISMIC[0], [0, 0, 77, 255]);
+        assert_eq!(SEISMIC[0], [0, 0, 76, 255]);
     }
 
     #[test]

@@ -280,12 +280,14 @@ mod tests {
             width: 70,
         };
         let mut view = View::fit(shape, TARGET, 4.0, true, 1.0);
-        view.zoom_at(shape, [123.0, 45.0], 30.0, 0.01, 500.0);
-        let before = view.hit(shape, [123.0, 45.0]);
-        assert!(before.is_some());
-        for factor in [1.3, 0.9, 2.0, 1.1] {
-            view.zoom_at(shape, [123.0, 45.0], factor, 0.01, 500.0);
-            assert_eq!(view.hit(shape, [123.0, 45.0]), before);
+        view.zoom_at(shape, [123.0, 70.0], 30.0, 0.01, 500.0);
+        let before = view.hit(shape, [123.0, 70.0]).expect("a tile is there");
+        let rect = view.cell_rect(shape, before);
+        let middle = [(rect.x, rect.width), (rect.y, rect.height)]
+            .map(|(start, length)| f64::from(start) + f64::from(length) / 2.0);
+        for factor in [1.3, 0.9, 2.0, 1.1, 0.3] {
+            view.zoom_at(shape, middle, factor, 0.01, 500.0);
+            assert_eq!(view.hit(shape, middle), Some(before), "{factor}");
         }
         view.zoom_at(shape, [0.0, 0.0], f64::NAN, 0.01, 500.0);
         assert!(view.cell[0].is_finite());
