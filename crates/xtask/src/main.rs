@@ -44,9 +44,12 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().chore {
-        Chore::Test { passed_on } => chores::test(&passed_on),
-        Chore::TrainDemos { passed_on } => chores::train_demos(&passed_on),
+    let chore = Arguments::parse().chore;
+    // Word for word: clap would keep a leading `--` to itself.
+    let passed_on: Vec<String> = std::env::args().skip(2).collect();
+    let done = match chore {
+        Chore::Test { .. } => chores::test(&passed_on),
+        Chore::TrainDemos { .. } => chores::train_demos(&passed_on),
         Chore::Check => chores::check(),
     };
     match done {
