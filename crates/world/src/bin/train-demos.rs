@@ -1,0 +1,171 @@
+//! Trains the bundled models and writes their folders.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a command"
+)]
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use whyfinder_world::evaluation::{self, ask_all};
+use whyfinder_world::training::{Settings, train};
+use whyfinder_world::{Isles, gpt2_export};
+
+/// Trains the bundled models in worlds of known causes.
+///
+/// Example: train-demos --out assets/models/isles --minutes 170
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Folder of the finished model.
+    #[arg(long, default_value = "assets/models/isles")]
+    out: PathBuf,
+    /// Seed of world, start values and corpus.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Steps of the whole schedule.
+    #[arg(long, default_value_t = Settings::default().steps)]
+    steps: u64,
+    /// Windows of text in a step.
+    #[arg(long, default_value_t = Settings::default().rows)]
+    rows: usize,
+    /// Stop after this many minutes at the latest; --resume goes on from there.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Go on from the checkpoint, if there is one.
+    #[arg(long)]
+    resume: bool,
+    /// Where the checkpoint is kept.
+    #[arg(long, default_value = "target/train-demos/isles.safetensors")]
+    checkpoint: PathBuf,
+    /// Threads for matrix products; default: RAYON_NUM_THREADS, or all.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Append progress to this file as well.
+    #[arg(long)]
+    log: Option<PathBuf>,
+    /// Minutes between evaluations.
+    #[arg(long, default_value_t = 10.0)]
+    evaluate_every: f64,
+    /// Train nothing: write the model as the checkpoint has it, or untrained.
+    #[arg(long)]
+    export_only: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The thread pools read this variable once, when they start.
+    if let Some(threads) = arguments.threads
+        && std::env::var("RAYON_NUM_THREADS").as_deref() != Ok(threads.to_string().as_str())
+    {
+        return match again_with_threads(threads) {
+            Ok(code) => code,
+            Err(error) => failed(&error),
+        };
+    }
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("{error:#}");
+    ExitCode::FAILURE
+}
+
+fn again_with_threads(threads: usize) -> anyhow::Result<ExitCode> {
+    let program = std::env::current_exe().context("Could not find this program")?;
+    let status = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .status()
+        .context("Could not start this program again with its number of threads")?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut log = match &arguments.log {
+        Some(path) => Some(
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .with_context(|| format!("Could not open the log. Path: {}", path.display()))?,
+        ),
+        None => None,
+    };
+    let mut say = move |line: &str| {
+        println!("{line}");
+        if let Some(file) = &mut log {
+            // A log that cannot be written is no reason to lose the training.
+            let _ = writeln!(file, "{line}");
+        }
+    };
+    if let Some(folder) = arguments.checkpoint.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("Could not make the folder. Path: {}", folder.display()))?;
+    }
+    let isles = Isles::new(arguments.seed)?;
+    say(&format!(
+        "seed {}, {} facts, {} tokens in the vocabulary",
+        isles.seed,
+        isles.facts.len(),
+        isles.vocab()
+    ));
+    let settings = Settings {
+        steps: arguments.steps,
+        rows: arguments.rows,
+        limit: if arguments.export_only {
+            Some(Duration::ZERO)
+        } else {
+            arguments.minutes.map(|m| Duration::from_secs_f64(60.0 * m))
+        },
+        checkpoint: Some(arguments.checkpoint.clone()),
+        resume: arguments.resume || arguments.export_only,
+        ..Settings::default()
+    };
+    let every = 60.0 * arguments.evaluate_every;
+    let mut evaluated = 0.0;
+    let mut mean = 0.0;
+    let trained = train(&isles, &settings, &mut |taken| {
+        mean += f64::from(taken.loss) / 20.0;
+        if taken.step % 20 == 0 || taken.step <= 3 {
+            say(&format!(
+                "step {} of {}, {:.0} s, loss {mean:.3}",
+                taken.step, settings.steps, taken.seconds
+            ));
+            mean = 0.0;
+        }
+        if taken.seconds - evaluated >= every {
+            evaluated = taken.seconds;
+            match ask_all(&isles, taken.decoder, 100) {
+                Ok(scores) => say(&evaluation::table(&scores)),
+                Err(error) => say(&error.to_string()),
+            }
+        }
+    })?;
+    gpt2_export::write(&arguments.out, &isles, trained.decoder.weights())?;
+    say(&format!(
+        "{} parameters after {} steps, written to {}",
+        trained.parameters.count(),
+        trained.steps,
+        arguments.out.display()
+    ));
+    if !arguments.export_only {
+        say(&evaluation::table(&ask_all(&isles, &trained.decoder, 500)?));
+    }
+    if !trained.finished && !arguments.export_only {
+        say("The schedule is not finished; --resume goes on.");
+    }
+    Ok(())
+}
