@@ -3,6 +3,27 @@
 //! An instrument turns an experiment into fields and reports on the way. This room knows the model and the
 //! experiment; it must never know egui, wgpu or threads.
 
+mod answer;
+mod causal_trace;
+mod cells;
+mod continuation;
+mod corruption;
+pub mod error;
+mod full_pass;
+mod kept;
+pub mod measure;
+pub mod memory;
+mod pace;
+mod question;
+mod readout;
+mod reference_runs;
 pub mod report;
+mod run;
+mod site_field;
+mod sweep;
+mod watch;
 
+pub use error::InstrumentError;
+pub use measure::{Cost, estimate, measure};
+pub use memory::Budget;
 pub use report::{CellTokens, MeasuredCell, Observer, Progress, Report};

@@ -43,6 +43,8 @@ pub struct MeasuredCell {
 pub struct CellTokens {
     /// Most likely tokens with their mean probability, best first.
     pub top: Vec<(u32, f32)>,
+    /// The text of each of them.
+    pub texts: Vec<String>,
     /// Mean probability of each token of the clean and corrupted runs' tops, in the order of the distribution named
     /// `tracked`.
     pub tracked: Vec<f32>,

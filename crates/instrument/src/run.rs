@@ -1,0 +1,304 @@
+//! One forward pass with its inside kept: any site, and the next-token distribution at every position.
+
+use std::time::Instant;
+
+use candle_core::Tensor;
+use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
+use whyfinder_experiment::{
+    Axis, Experiment, Field, Outcome, Part, RunSettings, Site, SitePattern,
+};
+use whyfinder_model::{Decoder, LanguageModel, ModelError, Pass, Probe, Unembed};
+
+use crate::error::{InstrumentError, Result};
+use crate::kept::to_host;
+use crate::measure::{Cost, provenance, seconds_per_flop};
+use crate::memory::{Budget, row_bytes, row_flops};
+use crate::question::Question;
+use crate::readout::{Softmax, top_of};
+use crate::report::{Observer, Progress, Report};
+use crate::site_field::{field, values_at};
+
+/// Bytes of a kept value: itself and its mask, and both once more on the way to the observer.
+const BYTES_PER_VALUE: u64 = 10;
+/// Logits that are held at once.
+const LOGITS_AT_ONCE: usize = 8 << 20;
+
+struct Prepared {
+    question: Question,
+    sites: Vec<Site>,
+    bytes: u64,
+}
+
+fn prepare(
+    model: &LanguageModel,
+    experiment: &Experiment,
+    settings: &RunSettings,
+    budget: &Budget,
+) -> Result<Prepared> {
+    let config = model.config();
+    let question = Question::read(model, &experiment.input)?;
+    let all = model.decoder.sites();
+    if let Some(missing) = settings
+        .sites
+        .iter()
+        .find(|pattern| !all.iter().any(|site| pattern.matches(*site)))
+    {
+        return Err(InstrumentError::unfit(format!(
+            "This model has no site {missing}; `whyfinder inspect` lists those that it has."
+        )));
+    }
+    let sites: Vec<Site> = all
+        .into_iter()
+        .filter(|site| settings.sites.iter().any(|pattern| pattern.matches(*site)))
+        .collect();
+    let length = question.ids.len();
+    let values: usize = sites
+        .iter()
+        .map(|site| values_at(site.part, config, length))
+        .sum();
+    let logits = LOGITS_AT_ONCE.min(length * config.vocab) as u64 * 8;
+    let bytes = values as u64 * BYTES_PER_VALUE + row_bytes(config, length) + logits;
+    if bytes > budget.bytes {
+        return Err(InstrumentError::Memory {
+            needed_bytes: bytes,
+            available_bytes: budget.bytes,
+            advice: "keep fewer sites or shorten the prompt",
+        });
+    }
+    Ok(Prepared {
+        question,
+        sites,
+        bytes,
+    })
+}
+
+pub(crate) fn estimate(
+    model: &LanguageModel,
+    experiment: &Experiment,
+    settings: &RunSettings,
+    budget: &Budget,
+) -> Result<Cost> {
+    let prepared = prepare(model, experiment, settings, budget)?;
+    let (config, ids) = (model.config(), &prepared.question.ids);
+    let unembedded = if settings.top > 0 { ids.len() } else { 1 };
+    let flops = row_flops(config, ids.len(), config.layers, unembedded);
+    Ok(Cost {
+        bytes: prepared.bytes,
+        passes: 1.0,
+        passes_plain: 1.0,
+        seconds: flops * seconds_per_flop(&model.decoder, ids)?,
+    })
+}
+
+pub(crate) fn measure(
+    model: &LanguageModel,
+    experiment: &Experiment,
+    settings: &RunSettings,
+    observer: &mut dyn Observer,
+    budget: &Budget,
+) -> Result<Outcome> {
+    let began = Instant::now();
+    let Prepared {
+        question,
+        sites,
+        bytes,
+    } = prepare(model, experiment, settings, budget)?;
+    let decoder = &model.decoder;
+    let mut summary = Summary {
+        tokens: question.texts.clone(),
+        token_ids: question.ids.clone(),
+        subject: question.subject.as_ref().map(|s| [s.start, s.end]),
+        passes: 1.0,
+        passes_plain: 1.0,
+        peak_bytes: model.card.bytes + bytes,
+        ..Summary::default()
+    };
+    observer.report(Report::Started {
+        fields: Vec::new(),
+        summary: summary.clone(),
+        distributions: Vec::new(),
+    });
+
+    let wants_logits = sites.contains(&Site::outside(Part::Logits));
+    let tokens = Tensor::from_vec(
+        question.ids.clone(),
+        (1, question.ids.len()),
+        decoder.device(),
+    )?;
+    let mut stream = Stream {
+        observer,
+        wanted: &settings.sites,
+        texts: &question.texts,
+        fields: Vec::new(),
+        total: sites.len(),
+        cancelled: false,
+    };
+    let pass = Pass {
+        unembed: if wants_logits {
+            Unembed::All
+        } else {
+            Unembed::Nothing
+        },
+        ..Pass::default()
+    };
+    let result = decoder.forward(&tokens, &mut stream, &pass);
+    if stream.cancelled {
+        return Err(InstrumentError::Cancelled);
+    }
+    let mut fields = std::mem::take(&mut stream.fields);
+    let predictions = predictions(decoder, &result?, wants_logits, settings.top, observer)?;
+
+    let last = Softmax::of(&predictions.last_logits);
+    let token = |id: u32| TokenProbability {
+        id,
+        text: model.tokenizer.token_text(id),
+        probability: last.probabilities[id as usize],
+        logit: predictions.last_logits[id as usize],
+    };
+    let clean: Vec<TokenProbability> = top_of(&last.probabilities, settings.top.max(1))
+        .into_iter()
+        .map(|(id, _)| token(id))
+        .collect();
+    summary.answer = question
+        .answer
+        .map(token)
+        .or_else(|| clean.first().cloned());
+    summary.foil = question.foil.map(token);
+    if settings.top > 0 {
+        for top in predictions.fields(&question.texts)? {
+            observer.report(Report::Field(top.clone()));
+            fields.push(top);
+        }
+    }
+    summary.seconds = began.elapsed().as_secs_f64();
+    Ok(Outcome {
+        experiment: experiment.clone(),
+        fields,
+        summary,
+        provenance: provenance(model)?,
+        distributions: vec![Distribution {
+            name: "clean".to_string(),
+            top: clean,
+        }],
+    })
+}
+
+/// Turns each wanted value into a field, and hands it on while the pass still goes.
+struct Stream<'a> {
+    observer: &'a mut dyn Observer,
+    wanted: &'a [SitePattern],
+    texts: &'a [String],
+    fields: Vec<Field>,
+    total: usize,
+    cancelled: bool,
+}
+
+impl Stream<'_> {
+    fn keeps(&self, site: Site) -> bool {
+        self.wanted.iter().any(|pattern| pattern.matches(site))
+    }
+}
+
+impl Probe for Stream<'_> {
+    fn wants(&self, site: Site) -> bool {
+        self.keeps(site) || site.part == Part::ResidPost
+    }
+
+    fn at(&mut self, site: Site, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
+        if self.observer.cancelled() {
+            self.cancelled = true;
+            return Err(ModelError::Input("The run was cancelled.".into()));
+        }
+        if self.keeps(site) {
+            let field = field(site, &value, self.texts)?;
+            self.observer.report(Report::Field(field.clone()));
+            self.fields.push(field);
+            self.observer.report(Report::Progress(Progress {
+                done: self.fields.len(),
+                total: self.total,
+                seconds_left: None,
+            }));
+        }
+        Ok(value)
+    }
+}
+
+/// The most likely next tokens behind every position.
+struct Predictions {
+    ranks: usize,
+    /// `[position, rank]`.
+    ids: Vec<f32>,
+    probabilities: Vec<f32>,
+    last_logits: Vec<f32>,
+}
+
+/// `output` holds logits `[1, T, V]`, or the final norm's output `[1, T, D]`, which is unembedded piece by piece.
+fn predictions(
+    decoder: &Decoder,
+    output: &Tensor,
+    is_logits: bool,
+    top: usize,
+    observer: &dyn Observer,
+) -> Result<Predictions> {
+    let (vocab, length) = (decoder.config().vocab, output.dim(1)?);
+    let logits_of = |first: usize, count: usize| -> Result<Vec<f32>> {
+        let rows = output.narrow(1, first, count)?.contiguous()?;
+        Ok(to_host(&if is_logits {
+            rows
+        } else {
+            decoder.unembed(&rows)?
+        })?)
+    };
+    let ranks = top.min(vocab);
+    let mut predictions = Predictions {
+        ranks,
+        ids: Vec::new(),
+        probabilities: Vec::new(),
+        last_logits: Vec::new(),
+    };
+    if ranks == 0 {
+        predictions.last_logits = logits_of(length - 1, 1)?;
+        return Ok(predictions);
+    }
+    let step = (LOGITS_AT_ONCE / vocab).clamp(1, 64);
+    let mut first = 0;
+    while first < length {
+        if observer.cancelled() {
+            return Err(InstrumentError::Cancelled);
+        }
+        let count = step.min(length - first);
+        let logits = logits_of(first, count)?;
+        for row in logits.chunks_exact(vocab) {
+            let best = top_of(&Softmax::of(row).probabilities, ranks);
+            // Logits that are not numbers have no best token; their places stay empty.
+            for rank in 0..ranks {
+                let (id, p) = best
+                    .get(rank)
+                    .map_or((f32::NAN, f32::NAN), |b| (b.0 as f32, b.1));
+                predictions.ids.push(id);
+                predictions.probabilities.push(p);
+            }
+        }
+        first += count;
+        if first == length {
+            predictions.last_logits = logits[(count - 1) * vocab..].to_vec();
+        }
+    }
+    Ok(predictions)
+}
+
+impl Predictions {
+    /// `top` (token ids) and `top.probability`, both over [token, rank].
+    fn fields(&self, texts: &[String]) -> Result<[Field; 2]> {
+        let axes = || {
+            vec![
+                Axis::text("token", texts.to_vec()),
+                Axis::numbered("rank", self.ranks),
+            ]
+        };
+        Ok([
+            Field::measured("top", axes(), self.ids.clone())?,
+            Field::measured("top.probability", axes(), self.probabilities.clone())?,
+        ])
+    }
+}
