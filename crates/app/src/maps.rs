@@ -30,7 +30,7 @@ pub use axis_labels::AxisText;
 pub use colour_bar::{ColourBar, ColourBarResponse, ColourRange, Mark, colour_bar};
 pub use distribution_bars::{BarsResponse, TokenBars, distribution_bars};
 pub use head_view::{HeadData, HeadState, head_view};
-pub use heatmap_view::HeatmapView;
+pub use heatmap_view::{GridFrame, HeatmapView};
 pub use look::{Cell, DataKey, Linked, MapGpu, MapLook, MapResponse};
 pub use sample_strip::{SampleStrip, sample_strip};
 pub use token_lines::{TokenLinesResponse, TokenLinesState, TokenSide, token_lines};

@@ -13,7 +13,7 @@ use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
 use super::look::{Cell, DataKey, MapLook};
 use super::painted_map::{self, Picture};
 use super::readout::{self, Readout};
-use super::token_text::{read_number, visible_token, whole};
+use super::token_text::{read_number, short_number, visible_token, whole};
 
 /// A head's place, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,7 +69,7 @@ impl AtlasState {
         let [low, high] = self.range.ends([0.0, 1.0]);
         MapStyle {
             reduction: self.within,
-            ..MapStyle::sequential(self.map, look.theme, low, high)
+            ..look.sequential(self.map, low, high)
         }
     }
 }
@@ -86,6 +86,8 @@ pub struct StrongestPair {
 #[derive(Clone, Debug)]
 pub struct AtlasResponse {
     pub response: Response,
+    /// Where the heads lie: layers are rows, heads are columns.
+    pub grid: GridFrame,
     pub hovered: Option<Head>,
     /// The head clicked or reached with the keys in this frame.
     pub picked: Option<Head>,
@@ -116,7 +118,14 @@ pub fn attention_atlas(
         ..grid
     };
 
-    let read = input.hovered.or(cell).map(|cell| readout_of(data, cell));
+    let read = input.hovered.or(cell).map(|cell| {
+        let mut read = readout_of(data, cell);
+        let at = response.hover_pos().filter(|_| input.hovered.is_some());
+        if let Some(here) = at.and_then(|at| pair_at(ui, data, &grid, at)) {
+            read.note = format!("{} · here: {here}", read.note);
+        }
+        read
+    });
     let label = format!(
         "Attention of {} heads: {} layers by {} heads, {} tokens, {}",
         data.layers * data.heads,
@@ -151,6 +160,7 @@ pub fn attention_atlas(
     };
     AtlasResponse {
         response,
+        grid,
         hovered: input.hovered.map(head),
         picked: input.picked.map(head),
     }
@@ -204,11 +214,6 @@ fn readout_of(data: &AtlasData<'_>, cell: Cell) -> Readout {
         layer: cell.row,
         head: cell.col,
     };
-    let token = |i: usize| {
-        data.tokens
-            .get(i)
-            .map_or_else(|| i.to_string(), |t| visible_token(t))
-    };
     let first_query = data.keys.saturating_sub(data.queries);
     match strongest_pair(data, head) {
         Some(pair) => Readout {
@@ -216,8 +221,8 @@ fn readout_of(data: &AtlasData<'_>, cell: Cell) -> Readout {
             value: read_number(pair.weight),
             note: format!(
                 "strongest: {} → {}",
-                token(first_query + pair.query),
-                token(pair.key)
+                token(data, first_query + pair.query),
+                token(data, pair.key)
             ),
         },
         None => Readout {
@@ -226,6 +231,50 @@ fn readout_of(data: &AtlasData<'_>, cell: Cell) -> Readout {
             note: "not measured yet".to_string(),
         },
     }
+}
+
+fn shape_of(data: &AtlasData<'_>) -> MapShape {
+    MapShape {
+        rows: data.layers,
+        columns: data.heads,
+        height: data.queries,
+        width: data.keys,
+    }
+}
+
+/// Cells of at least this many points can be pointed at one by one.
+const POINTABLE: f32 = 3.0;
+
+/// The pair under the pointer with its weight, where cells are large enough to be told apart.
+fn pair_at(ui: &Ui, data: &AtlasData<'_>, grid: &GridFrame, at: egui::Pos2) -> Option<String> {
+    let shape = shape_of(data);
+    let scale = ui.pixels_per_point();
+    let gap = gap(grid.cell_size().min_elem());
+    let view = painted_map::view_of(grid, shape, Some(gap), scale);
+    if view.cell[0].min(view.cell[1]) < f64::from(POINTABLE * scale) {
+        return None;
+    }
+    let cell = view.hit(shape, [f64::from(at.x * scale), f64::from(at.y * scale)])?;
+    if data.causal && cell.column >= visible_at(cell.row, data.queries, data.keys) {
+        return None;
+    }
+    let weight = data
+        .values
+        .get(shape.index(cell)?)
+        .filter(|w| w.is_finite())?;
+    let first = data.keys.saturating_sub(data.queries);
+    Some(format!(
+        "{} → {} {}",
+        token(data, first + cell.row),
+        token(data, cell.column),
+        short_number(*weight)
+    ))
+}
+
+fn token(data: &AtlasData<'_>, index: usize) -> String {
+    data.tokens
+        .get(index)
+        .map_or_else(|| index.to_string(), |t| visible_token(t))
 }
 
 fn place(
@@ -288,12 +337,7 @@ fn draw(
     selected: Option<Cell>,
     hovered: Option<Cell>,
 ) {
-    let shape = MapShape {
-        rows: data.layers,
-        columns: data.heads,
-        height: data.queries,
-        width: data.keys,
-    };
+    let shape = shape_of(data);
     let per_head = state.per_head;
     let gap = gap(grid.cell_size().min_elem());
     let picture = Picture {

@@ -3,10 +3,10 @@
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4};
 use std::ops::Range;
 
-use egui::{Align2, Color32, FontId, Painter, Rect, Stroke, epaint::TextShape, pos2, vec2};
+use egui::{Align2, Color32, FontId, Painter, Rangef, Rect, Stroke, epaint::TextShape, pos2, vec2};
 
 use super::heatmap_view::GridFrame;
-use super::look::MapLook;
+use super::look::{Cell, MapLook};
 use super::token_text::{in_subject, shortened, visible_token, whole};
 
 /// What stands along one edge.
@@ -205,10 +205,11 @@ pub(crate) fn row_labels(
     let spacing = line_height(painter, font) - 1.0;
     let subject = text.subject();
     for row in thinned(grid.visible_rows(), cell, spacing, &order(&subject, marked)) {
-        let centre = grid.content().min.y + (row as f32 + 0.5) * cell;
-        if centre < grid.frame.min.y || centre > grid.frame.max.y {
+        let Some(centre) =
+            shown_centre(grid.rect(Cell::new(row, 0)).y_range(), grid.frame.y_range())
+        else {
             continue;
-        }
+        };
         let galley = shortened(
             painter,
             &text.text(row),
@@ -237,6 +238,12 @@ pub(crate) fn row_labels(
             );
         }
     }
+}
+
+/// The middle of the part of a cell that shows; `None` where too little of it does.
+fn shown_centre(cell: Rangef, frame: Rangef) -> Option<f32> {
+    let shown = cell.intersection(frame);
+    (shown.span() >= (0.5 * cell.span()).min(12.0)).then(|| shown.center())
 }
 
 fn tick(
@@ -290,10 +297,11 @@ pub(crate) fn column_labels(
     };
     let top = grid.frame.max.y + 4.0;
     for col in thinned(shown, cell, spacing, &order(&subject, marked)) {
-        let centre = grid.content().min.x + (col as f32 + 0.5) * cell;
-        if centre < grid.frame.min.x || centre > grid.frame.max.x {
+        let Some(centre) =
+            shown_centre(grid.rect(Cell::new(0, col)).x_range(), grid.frame.x_range())
+        else {
             continue;
-        }
+        };
         let colour = colour(look, col, &subject, marked);
         let length = match slant {
             Slant::Level => f32::INFINITY,
@@ -308,8 +316,11 @@ pub(crate) fn column_labels(
         };
         match slant {
             Slant::Level => {
-                let at = pos2(centre - galley.size().x / 2.0, top);
-                painter.galley(at, galley, colour);
+                let half = galley.size().x / 2.0;
+                let inside = grid.frame.x_range().expand(6.0);
+                if centre - half >= inside.min && centre + half <= inside.max {
+                    painter.galley(pos2(centre - half, top), galley, colour);
+                }
             }
             Slant::Diagonal | Slant::Upright => {
                 let angle = if slant == Slant::Diagonal {
@@ -370,8 +381,8 @@ pub(crate) fn column_numbers_above(
         widest + 5.0,
         &order(&None, marked),
     ) {
-        let centre = grid.content().min.x + (col as f32 + 0.5) * cell;
-        if centre >= grid.frame.min.x && centre <= grid.frame.max.x {
+        let shown = shown_centre(grid.rect(Cell::new(0, col)).x_range(), grid.frame.x_range());
+        if let Some(centre) = shown {
             painter.text(
                 pos2(centre, grid.frame.min.y - 4.0),
                 Align2::CENTER_BOTTOM,

@@ -54,7 +54,7 @@ pub(crate) fn focus(painter: &Painter, look: &MapLook, rect: Rect) {
 /// Faint bands over the row and the column of `cell`.
 pub(crate) fn bands(painter: &Painter, look: &MapLook, grid: &GridFrame, cell: Cell) {
     let rect = grid.rect(cell);
-    let colour = look.selection.gamma_multiply(0.13);
+    let colour = look.selection.gamma_multiply(0.08);
     let row = Rect::from_x_y_ranges(grid.frame.x_range(), rect.y_range());
     let col = Rect::from_x_y_ranges(rect.x_range(), grid.frame.y_range());
     for band in [row, col] {
@@ -62,48 +62,52 @@ pub(crate) fn bands(painter: &Painter, look: &MapLook, grid: &GridFrame, cell: C
     }
 }
 
+/// What to write in a cell: the value that its ground shows, one or two lines, and whether it stands back.
+pub(crate) struct CellText {
+    pub(crate) value: f32,
+    pub(crate) lines: Vec<String>,
+    pub(crate) faint: bool,
+}
+
 /// Writes each visible cell's text in the ink that stands out on its colour, where cells are large enough.
 ///
-/// `text` gives a cell's value and the lines to write; `None` leaves the cell alone.
+/// `text` gives a cell's words; `None` leaves the cell alone. A cell that the frame cuts is written in the part that
+/// shows, or not at all.
 pub(crate) fn numbers(
     painter: &Painter,
     look: &MapLook,
     grid: &GridFrame,
     style: &MapStyle,
-    text: impl Fn(Cell) -> Option<(f32, Vec<String>)>,
+    text: impl Fn(Cell) -> Option<CellText>,
 ) {
     let size = grid.cell_size();
     let line = painter.fonts_mut(|f| f.row_height(&look.small_font));
     if size.x < NUMBERS_FROM || size.y < line + 3.0 {
         return;
     }
-    let painter = painter.with_clip_rect(grid.frame.intersect(painter.clip_rect()));
-    // One table for the whole map: colour_of builds it anew for each value.
+    // One table for the whole map: colour_of would build it anew for each value.
     let (cuts, colours) = (style.cuts(), style.colours());
     for row in grid.visible_rows() {
         for col in grid.visible_cols() {
             let cell = Cell::new(row, col);
-            let Some((value, lines)) = text(cell) else {
-                continue;
-            };
-            let ground = if value.is_finite() {
-                colours[cuts.partition_point(|&cut| cut <= value)]
+            let Some(words) = text(cell) else { continue };
+            let ground = if words.value.is_finite() {
+                colours[cuts.partition_point(|&cut| cut <= words.value)]
             } else {
-                colour_of(value, style)
+                colour_of(words.value, style)
             };
-            let ink = colour32(readable_on(ground));
-            let fitting = lines.len().min((size.y / line) as usize).max(1);
-            let top = grid.rect(cell).center().y - fitting as f32 * line / 2.0;
-            for (i, words) in lines.iter().take(fitting).enumerate() {
+            let strength = if words.faint { 0.62 } else { 1.0 };
+            let ink = colour32(readable_on(ground)).gamma_multiply(strength);
+            let shown = grid.rect(cell).intersect(grid.frame);
+            let fitting = words.lines.len().min((size.y / line) as usize).max(1);
+            if shown.height() < fitting as f32 * line {
+                continue;
+            }
+            let top = shown.center().y - fitting as f32 * line / 2.0;
+            for (i, words) in words.lines.iter().take(fitting).enumerate() {
                 let ink = if i == 0 { ink } else { ink.gamma_multiply(0.8) };
-                centred(
-                    &painter,
-                    words,
-                    &look.small_font,
-                    ink,
-                    grid.rect(cell),
-                    top + i as f32 * line,
-                );
+                let at = top + i as f32 * line;
+                centred(painter, words, &look.small_font, ink, shown, at);
             }
         }
     }
@@ -111,7 +115,7 @@ pub(crate) fn numbers(
 
 fn centred(painter: &Painter, text: &str, font: &FontId, ink: Color32, cell: Rect, top: f32) {
     let galley = whole(painter, text, font, ink);
-    if galley.size().x <= cell.width() - 3.0 {
+    if galley.size().x <= cell.width() - 2.0 {
         let at = egui::pos2(cell.center().x - galley.size().x / 2.0, top);
         painter.galley(at, galley, ink);
     }

@@ -4,7 +4,7 @@ use egui::{
     EventFilter, Key, Modifiers, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke,
     StrokeKind, Ui, WidgetInfo, accesskit, pos2, vec2,
 };
-use whyfinder_paint::{ColourMap, MapStyle, gradient_strip};
+use whyfinder_paint::{ColourMap, gradient_strip};
 
 use super::accessible::describe;
 use super::cell_ink::colour32;
@@ -198,7 +198,7 @@ fn gradient(
     [low, high]: [f32; 2],
     x: &impl Fn(f32) -> f32,
 ) {
-    let style = MapStyle::sequential(data.map, look.theme, low, high);
+    let style = look.sequential(data.map, low, high);
     let steps = 128;
     let colours = gradient_strip(&style, steps);
     let (Some(&first), Some(&last)) = (colours.first(), colours.last()) else {
@@ -283,36 +283,34 @@ fn marks_and_ends(
     let left = (x(ends[0]) - widths[0] / 2.0)
         .min(right - 8.0 - widths[0])
         .max(rect.left());
-    let mut free = (left + widths[0] + 8.0, right - 8.0);
+    let mut free = vec![
+        (rect.left(), left - 8.0),
+        (left + widths[0] + 8.0, right - 8.0),
+        (right + widths[1] + 8.0, rect.right()),
+    ];
     let [low, high] = galleys;
     painter.galley(pos2(left, y), low, look.muted);
     painter.galley(pos2(right, y), high, look.muted);
-    let between: Vec<String> = data
-        .marks
-        .iter()
-        .filter(|m| m.value.is_finite() && !near(m.value, ends[0]) && !near(m.value, ends[1]))
-        .map(|m| format!("{} {}", m.name, short_number(m.value)))
-        .collect();
-    for (words, mark) in between.iter().zip(
-        data.marks
-            .iter()
-            .filter(|m| m.value.is_finite() && !near(m.value, ends[0]) && !near(m.value, ends[1])),
-    ) {
+    let mut write = |words: &str, centre: f32| {
         let galley = whole(painter, words, &look.small_font, look.muted);
         let width = galley.size().x;
-        let at = (x(mark.value) - width / 2.0).max(free.0);
-        if at + width <= free.1 {
+        let near = |&(a, b): &(f32, f32)| b - a >= width && (a..=b).contains(&centre);
+        if let Some(i) = free.iter().position(near) {
+            let (a, b) = free[i];
+            let at = (centre - width / 2.0).min(b - width).max(a);
             painter.galley(pos2(at, y), galley, look.muted);
-            free.0 = at + width + 8.0;
+            free[i] = (a, at - 8.0);
+            free.push((at + width + 8.0, b));
+        }
+    };
+    for mark in data.marks.iter().filter(|m| m.value.is_finite()) {
+        if !ends.iter().any(|&end| near(mark.value, end)) {
+            let words = format!("{} {}", mark.name, short_number(mark.value));
+            write(&words, x(mark.value));
         }
     }
     if !data.polarity.is_empty() {
-        let galley = whole(painter, data.polarity, &look.small_font, look.muted);
-        let width = galley.size().x;
-        let at = ((free.0 + free.1 - width) / 2.0).max(free.0);
-        if at + width <= free.1 {
-            painter.galley(pos2(at, y), galley, look.muted);
-        }
+        write(data.polarity, (left + widths[0] + right) / 2.0);
     }
 }
 

@@ -1,11 +1,11 @@
 //! One head: query by key, with the tokens on both axes.
 
 use egui::{Rect, Role, Sense, Ui, vec2};
-use whyfinder_paint::{ColourMap, MapShape, MapStyle};
+use whyfinder_paint::{ColourMap, MapShape};
 
 use super::accessible::describe;
 use super::axis_labels::{AxisText, Marked, column_labels, gutters, row_labels};
-use super::cell_ink;
+use super::cell_ink::{self, CellText};
 use super::colour_bar::ColourRange;
 use super::grid_input;
 use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
@@ -188,6 +188,7 @@ pub fn head_view(
     }
     MapResponse {
         response,
+        grid,
         hovered: input.hovered,
         picked: input.picked,
     }
@@ -204,7 +205,7 @@ fn draw(
 ) {
     let shape = MapShape::single(data.queries, data.keys);
     let [low, high] = state.range.ends([0.0, 1.0]);
-    let style = MapStyle::sequential(state.map, look.theme, low, high);
+    let style = look.sequential(state.map, low, high);
     let picture = Picture {
         key: DataKey {
             id: data.key.id.with("head"),
@@ -219,7 +220,11 @@ fn draw(
     let painter = ui.painter_at(grid.frame.expand(3.0));
     cell_ink::numbers(&painter, look, grid, &style, |cell| {
         let weight = data.weight(cell.row, cell.col)?;
-        Some((weight, vec![short_number(weight)]))
+        Some(CellText {
+            value: weight,
+            lines: vec![short_number(weight)],
+            faint: weight < 0.005,
+        })
     });
     if let Some(cell) = selected {
         cell_ink::bands(&painter, look, grid, cell);

@@ -1,8 +1,9 @@
 //! What a map takes from the theme.
 
 use egui::{Color32, FontFamily, FontId, Id, Response};
-use whyfinder_paint::Theme;
+use whyfinder_paint::{ColourMap, MapStyle, Theme};
 
+use super::heatmap_view::GridFrame;
 use super::painted_map::GpuMaps;
 
 /// The graphics card that maps are painted on; cheap to clone, made once per window.
@@ -104,6 +105,21 @@ impl MapLook {
         }
     }
 
+    /// Colours from `low` to `high` that start at the ground of the theme.
+    ///
+    /// Purples, greens and reds come in a dark and a light form; the published maps run from dark to light, so on the
+    /// light theme they are turned round.
+    pub fn sequential(&self, map: ColourMap, low: f32, high: f32) -> MapStyle {
+        let published = matches!(
+            map,
+            ColourMap::Viridis | ColourMap::Magma | ColourMap::Cividis
+        );
+        MapStyle {
+            flip: published && self.theme == Theme::Light,
+            ..MapStyle::sequential(map, self.theme, low, high)
+        }
+    }
+
     /// The same look, painted on the graphics card.
     pub fn with_gpu(mut self, gpu: Option<MapGpu>) -> Self {
         self.gpu = gpu;
@@ -155,6 +171,8 @@ pub struct Linked {
 #[derive(Clone, Debug)]
 pub struct MapResponse {
     pub response: Response,
+    /// Where the cells lie.
+    pub grid: GridFrame,
     /// The cell under the pointer.
     pub hovered: Option<Cell>,
     /// The cell clicked or reached with the keys in this frame: the caller's next selection.

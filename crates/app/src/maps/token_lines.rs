@@ -55,8 +55,10 @@ pub struct TokenLinesResponse {
     pub hidden_share: f32,
 }
 
-const TALLEST_ROW: f32 = 24.0;
-const NUMBERS: f32 = 34.0;
+const TALLEST_ROW: f32 = 30.0;
+const NUMBERS: f32 = 30.0;
+/// Room above the first and below the last row, so that its label is not cut.
+const INSET: f32 = 6.0;
 
 /// Draws the lines of one head over the room left. Pointing at a token leaves only its lines, with their weights.
 pub fn token_lines(
@@ -72,7 +74,7 @@ pub fn token_lines(
         Sense::click_and_drag(),
     );
     let (space, line) = readout::split(rect);
-    let place = Place::of(space, data);
+    let place = Place::of(ui.painter(), look, space, data);
     let grid = place.grid(data, state.view);
     let side_at = |at: Pos2| {
         let row = grid.cell_at(at)?.row;
@@ -148,11 +150,24 @@ struct Place {
 }
 
 impl Place {
-    fn of(space: Rect, data: &HeadData<'_>) -> Self {
+    fn of(painter: &Painter, look: &MapLook, space: Rect, data: &HeadData<'_>) -> Self {
         let tokens = data.tokens.len().max(data.queries).max(data.keys).max(1);
+        let space = space.shrink2(vec2(0.0, INSET.min(space.height() / 4.0)));
         let row = (space.height() / tokens as f32).min(TALLEST_ROW);
         let frame = Rect::from_min_size(space.min, vec2(space.width(), row * tokens as f32));
-        let label = (space.width() * 0.24).clamp(30.0, 96.0);
+        let most = (space.width() * 0.24).clamp(30.0, 110.0);
+        let label = data
+            .tokens
+            .iter()
+            .take(512)
+            .map(|t| {
+                let text = visible_token(t);
+                shortened(painter, &text, &look.mono_font, look.text, most)
+                    .size()
+                    .x
+            })
+            .fold(24.0, f32::max)
+            + 6.0;
         let side = NUMBERS + label;
         Self {
             frame,
@@ -250,7 +265,7 @@ fn hidden(data: &HeadData<'_>, threshold: f32) -> Hidden {
 /// The hue of the lines: from the colours of the map beside them, readable on both themes.
 fn line_colour(look: &MapLook) -> Color32 {
     let table = ColourMap::Magma.table(look.theme);
-    colour32(table[if look.theme == Theme::Dark { 176 } else { 140 }])
+    colour32(table[if look.theme == Theme::Dark { 165 } else { 140 }])
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -264,7 +279,7 @@ fn draw_lines(
     focus: Option<(TokenSide, usize)>,
     selected: Option<Cell>,
 ) {
-    let painter = painter.with_clip_rect(place.frame);
+    let painter = painter.with_clip_rect(place.frame.expand2(vec2(0.0, INSET)));
     let colour = line_colour(look);
     let first = place.first_query(data);
     let [left, right] = place.inner;
@@ -316,9 +331,9 @@ fn draw_lines(
 fn curve([from, to]: [Pos2; 2], stroke: Stroke) -> Shape {
     let reach = (to.x - from.x) * 0.4;
     let (a, b) = (from + vec2(reach, 0.0), to - vec2(reach, 0.0));
-    let points = (0..=14)
+    let points = (0..=32)
         .map(|i| {
-            let t = i as f32 / 14.0;
+            let t = i as f32 / 32.0;
             let u = 1.0 - t;
             let mix = |p: fn(Pos2) -> f32| {
                 u * u * u * p(from)
@@ -458,27 +473,26 @@ fn note(ui: &mut Ui, look: &MapLook, line: Rect, state: &mut TokenLinesState, hi
         let value = DragValue::new(&mut state.threshold)
             .range(0.0..=1.0)
             .speed(0.002)
-            .max_decimals(3)
-            .prefix("from ");
+            .custom_formatter(|v, _| format!("from {v:.2}"));
         ui.add(value)
             .on_hover_text("Lines with less weight are not drawn")
             .accessible_name("Least weight of a drawn line");
+        let share = hidden.share * 100.0;
         let words = if hidden.lines == 0 {
-            "all lines are drawn".to_string()
+            ["all lines are drawn".to_string(), "all drawn".to_string()]
         } else {
-            format!(
-                "{} fainter lines hidden · {:.0} % of attention",
-                hidden.lines,
-                hidden.share * 100.0
-            )
+            [
+                format!(
+                    "{} fainter lines hidden · {share:.0} % of attention",
+                    hidden.lines
+                ),
+                format!("{} hidden · {share:.0} %", hidden.lines),
+            ]
         };
-        let galley = shortened(
-            ui.painter(),
-            &words,
-            &look.text_font,
-            look.muted,
-            ui.available_width(),
-        );
+        let room = ui.available_width();
+        let [long, short] =
+            words.map(|words| shortened(ui.painter(), &words, &look.text_font, look.muted, room));
+        let galley = if long.elided { short } else { long };
         let (rect, _) = ui.allocate_exact_size(galley.size(), Sense::hover());
         ui.painter().galley(rect.min, galley, look.muted);
     });

@@ -3,11 +3,11 @@
 use egui::{Rect, Shape, Stroke, Ui, pos2, vec2};
 use whyfinder_paint::{MapArray, MapShape, MapStyle, colour_of, flag, readable_on};
 
-use super::cell_ink::{self, colour32};
+use super::cell_ink::{self, CellText, colour32};
 use super::heatmap_view::GridFrame;
 use super::look::{Cell, DataKey, MapLook};
 use super::painted_map::{self, Picture};
-use super::token_text::short_number;
+use super::token_text::{short_error, short_number};
 use super::trace_grid::{TraceGrid, TracePanel};
 
 #[allow(clippy::too_many_arguments)]
@@ -22,7 +22,7 @@ pub(crate) fn draw(
     selected: Option<Cell>,
     hovered: Option<Cell>,
 ) {
-    let style = MapStyle::sequential(panel.kind.colour_map(), look.theme, low, high);
+    let style = look.sequential(panel.kind.colour_map(), low, high);
     let shape = MapShape::single(grid.rows, grid.cols);
     let picture = Picture {
         key: DataKey {
@@ -42,9 +42,14 @@ pub(crate) fn draw(
     };
     cell_ink::numbers(&painter, look, grid, &style, |cell| {
         let (value, error) = value(cell)?;
-        let mut lines = vec![short_number(value - data.corrupted)];
-        lines.extend(error.map(|e| format!("±{}", short_number(e))));
-        Some((value, lines))
+        let effect = value - data.corrupted;
+        let mut lines = vec![short_number(effect)];
+        lines.extend(error.map(short_error));
+        Some(CellText {
+            value,
+            lines,
+            faint: error.is_some_and(|e| effect.abs() < 2.0 * e),
+        })
     });
     marks(ui, look, data, grid, &style, error_ticks, value);
     if let Some(cell) = selected {

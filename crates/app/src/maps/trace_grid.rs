@@ -11,7 +11,9 @@ use super::grid_input;
 use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
 use super::look::{Cell, DataKey, Linked, MapLook};
 use super::readout::{self, Readout};
-use super::token_text::{read_number, shortened, signed_number, visible_token, whole};
+use super::token_text::{
+    read_number, shortened, signed_number, signed_with_error, visible_token, whole,
+};
 use super::trace_cells;
 
 /// What was restored.
@@ -29,6 +31,15 @@ impl TraceKind {
             TraceKind::Residual => ColourMap::Purples,
             TraceKind::Mlp => ColourMap::Greens,
             TraceKind::Attention => ColourMap::Reds,
+        }
+    }
+
+    /// As said in a read-out.
+    pub fn word(self) -> &'static str {
+        match self {
+            TraceKind::Residual => "residual",
+            TraceKind::Mlp => "MLP",
+            TraceKind::Attention => "attention",
         }
     }
 
@@ -97,6 +108,8 @@ pub struct TraceState {
 pub struct TraceResponse {
     /// One per panel.
     pub responses: Vec<Response>,
+    /// Where each panel's cells lie: tokens are rows, layers are columns.
+    pub grids: Vec<GridFrame>,
     pub hovered: Option<TraceCell>,
     /// The cell clicked or reached with the keys in this frame.
     pub picked: Option<TraceCell>,
@@ -148,7 +161,7 @@ impl TracePanel<'_> {
 }
 
 const LARGEST_CELL: f32 = 64.0;
-const STRETCH: f32 = 2.2;
+const STRETCH: f32 = 1.8;
 const TITLE: f32 = 22.0;
 const BETWEEN: f32 = 24.0;
 
@@ -169,6 +182,7 @@ pub fn trace_grid(
 
     let mut result = TraceResponse {
         responses: Vec::new(),
+        grids: Vec::new(),
         hovered: None,
         picked: None,
     };
@@ -195,6 +209,7 @@ pub fn trace_grid(
     let pointed = result.hovered;
     for (i, (panel, (response, hovered, cell))) in data.panels.iter().zip(&inputs).enumerate() {
         let grid = layout.grid(i, data, state.view);
+        result.grids.push(grid);
         let label = format!(
             "{} causal trace: {} tokens by {} layers",
             panel.kind.title(),
@@ -421,12 +436,12 @@ fn readout_of(data: &TraceGrid<'_>, panel: &TracePanel<'_>, cell: Cell) -> Reado
         .get(cell.row)
         .map_or_else(|| cell.row.to_string(), |t| visible_token(t));
     let place = format!("{token} ({}) · layer {}", cell.row, cell.col);
-    let kind = panel.kind.title().to_lowercase();
+    let kind = panel.kind.word();
     let Some(value) = panel.value(index) else {
         return Readout {
             place,
             value: "not measured yet".to_string(),
-            note: kind,
+            note: kind.to_string(),
         };
     };
     let effect = value - data.corrupted;
@@ -436,13 +451,10 @@ fn readout_of(data: &TraceGrid<'_>, panel: &TracePanel<'_>, cell: Cell) -> Reado
     } else {
         format!(" {}", data.unit)
     };
-    let reading = match error {
-        Some(error) => format!(
-            "{} ± {}{unit} s.e.",
-            signed_number(effect),
-            read_number(error)
-        ),
-        None => format!("{}{unit}", signed_number(effect)),
+    let reading = if error.is_some() {
+        format!("{}{unit} s.e.", signed_with_error(effect, error))
+    } else {
+        format!("{}{unit}", signed_number(effect))
     };
     let significance = match error {
         Some(error) if effect.abs() < 2.0 * error => " · within 2 s.e. of none",
