@@ -28,7 +28,7 @@ pub(crate) fn inks() -> [Colour; 2] {
 }
 
 /// A cell's colour with hatching or dots on it.
-pub(crate) fn inked(colour: Colour) -> Colour {
+pub fn inked(colour: Colour) -> Colour {
     let [on_light, on_dark] = inks();
     let luma = 77 * u32::from(colour[0]) + 150 * u32::from(colour[1]) + 29 * u32::from(colour[2]);
     let ink = if luma > 128 << 8 { on_light } else { on_dark };
