@@ -41,8 +41,7 @@ pub(crate) fn attention<P: Probe + ?Sized>(
     } else {
         (q, k)
     };
-    let k = expanded(inside, Part::KExpanded, k, probe)?;
-    let v = expanded(inside, Part::VExpanded, v, probe)?;
+    let (k, v) = expanded(inside, k, v, probe)?;
 
     let z = mixed(inside, &q, &k, &v, probe)?;
     let z = show(probe, inside.site(Part::Z), z)?;
@@ -69,25 +68,29 @@ fn turned(
     }
 }
 
-/// Repeats each key-value head for its query heads, if the probe wants to see them so.
+/// Keys and values, repeated for each query head if the probe wants to see either so.
 fn expanded<P: Probe + ?Sized>(
     inside: &Inside<'_>,
-    part: Part,
-    x: Tensor,
+    k: Tensor,
+    v: Tensor,
     probe: &mut P,
-) -> Result<Tensor> {
-    let site = inside.site(part);
-    if !probe.wants(site) {
-        return Ok(x);
+) -> Result<(Tensor, Tensor)> {
+    let sites = [Part::KExpanded, Part::VExpanded].map(|part| inside.site(part));
+    if !sites.iter().any(|&site| probe.wants(site)) {
+        return Ok((k, v));
     }
+    let k = show(probe, sites[0], repeated(&k, inside.config.heads)?)?;
+    let v = show(probe, sites[1], repeated(&v, inside.config.heads)?)?;
+    Ok((k, v))
+}
+
+/// `[B, T, G, d]` to `[B, T, H, d]`, each group repeated for the query heads that share it.
+fn repeated(x: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, length, groups, width) = x.dims4()?;
-    let repeats = inside.config.heads / groups;
-    let x = x
-        .unsqueeze(3)?
-        .broadcast_as((batch, length, groups, repeats, width))?
+    Ok(x.unsqueeze(3)?
+        .broadcast_as((batch, length, groups, heads / groups, width))?
         .contiguous()?
-        .reshape((batch, length, groups * repeats, width))?;
-    show(probe, site, x)
+        .reshape((batch, length, heads, width))?)
 }
 
 /// Queries, keys and values to each head's weighted values, `[B, T, H, d]`.

@@ -6,8 +6,16 @@
 
 pub mod activation;
 pub mod attention;
+mod attention_backward;
 pub mod cross_entropy;
+mod elementary;
+mod gemm;
 pub mod linear;
 pub mod norm;
 pub mod rope;
 pub mod rows;
+mod softmax;
+mod storage;
+#[cfg(test)]
+mod testing;
+mod vectorised;

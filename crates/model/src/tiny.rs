@@ -156,6 +156,9 @@ pub(crate) fn all() -> Vec<DecoderConfig> {
     vec![gpt2(), llama(), neox(), gemma2(), gemma3()]
 }
 
+/// Makes a variable of a name, shape, spread and mean.
+type Draw<'a> = dyn FnMut(String, &[usize], f32, f32) -> Result<Tensor> + 'a;
+
 /// Weights and, by name, the variables behind them.
 pub(crate) fn weights(
     c: &DecoderConfig,
@@ -180,10 +183,7 @@ pub(crate) fn weights(
     } else {
         1.0
     };
-    let norm = |var: &mut dyn FnMut(String, &[usize], f32, f32) -> Result<Tensor>,
-                name: String,
-                width: usize|
-     -> Result<NormWeights> {
+    let norm = |var: &mut Draw<'_>, name: String, width: usize| -> Result<NormWeights> {
         Ok(NormWeights {
             weight: var(format!("{name}.weight"), &[width], 0.2, unit)?,
             bias: match biased {
@@ -192,7 +192,7 @@ pub(crate) fn weights(
             },
         })
     };
-    let linear = |var: &mut dyn FnMut(String, &[usize], f32, f32) -> Result<Tensor>,
+    let linear = |var: &mut Draw<'_>,
                   name: String,
                   out: usize,
                   width: usize,

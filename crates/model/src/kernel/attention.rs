@@ -1,9 +1,23 @@
 //! Causal attention, whole or stage by stage.
+//!
+//! All forms go over blocks of queries with the same products and the same row operations, so that looking at a
+//! stage, or going through all at once, gives the same bits.
 
-use candle_core::{D, DType, Device, Tensor};
+use std::ops::Range;
 
+use candle_core::{
+    CpuStorage, CustomOp2, CustomOp3, D, DType, Device, Layout, Result as CandleResult, Shape,
+    Tensor,
+};
+
+use super::activation::soft_cap;
+use super::attention_backward::{pattern_back, scores_back, weigh_back, whole_back};
+use super::elementary::{LANES, tanh};
+use super::gemm::{Matrix, Shared, Target, Threads, product};
+use super::softmax::{Softmax, softmax_row};
+use super::storage::{fast, output, tasks, values};
+use super::vectorised::vectorised;
 use crate::error::Result;
-use crate::kernel::activation::soft_cap;
 
 /// What turns queries and keys into scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,33 +36,55 @@ impl Attention {
         self.window
             .map_or(0, |window| (query + 1).saturating_sub(window))
     }
+
+    /// The keys that a block of queries has to do with, from a multiple of the lanes on: the sums of a row then fall
+    /// into the same lanes as those of a whole row.
+    pub(super) fn keys(&self, queries: &Range<usize>) -> Range<usize> {
+        self.first_key(queries.start) / LANES * LANES..queries.end
+    }
 }
 
 /// Queries `[B, T, H, d]`, keys and values `[B, T, G, d]` to weighted values `[B, T, H, d]`.
 pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, form: Attention) -> Result<Tensor> {
-    weigh(&pattern(q, k, form)?, v, form)
+    if !fast(&[q, k, v]) {
+        return plain_weigh(&plain_pattern(q, k, form)?, v);
+    }
+    let op = Attend {
+        form,
+        tracked: q.track_op() || k.track_op() || v.track_op(),
+        pattern: std::sync::OnceLock::new(),
+    };
+    let (k, v) = (k.contiguous()?, v.contiguous()?);
+    Ok(q.contiguous()?.apply_op3(&k, &v, op)?)
 }
 
 /// Softmax of the masked scores, `[B, H, T, T]`.
 pub fn pattern(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
-    softmax(&masked_scores(q, k, form)?)
+    if !fast(&[q, k]) {
+        return plain_pattern(q, k, form);
+    }
+    Ok(q.contiguous()?.apply_op2(&k.contiguous()?, Pattern(form))?)
 }
 
 /// Scores of every query and key, also the later ones, `[B, H, T, T]`.
 pub fn scores(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
-    let heads = q.dim(2)?;
-    let q = q.transpose(1, 2)?.contiguous()?;
-    let k = per_head(k, heads)?;
-    let scores = (q.matmul(&k.t()?)? * f64::from(form.scale))?;
-    match form.softcap {
-        Some(cap) => soft_cap(&scores, cap),
-        None => Ok(scores),
+    if !fast(&[q, k]) {
+        return plain_scores(q, k, form);
     }
+    let op = Scores {
+        form,
+        masked: false,
+    };
+    Ok(q.contiguous()?.apply_op2(&k.contiguous()?, op)?)
 }
 
 /// [`scores`] with -inf where a query must not look.
 pub fn masked_scores(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
-    mask(&scores(q, k, form)?, form)
+    if !fast(&[q, k]) {
+        return mask(&plain_scores(q, k, form)?, form);
+    }
+    let op = Scores { form, masked: true };
+    Ok(q.contiguous()?.apply_op2(&k.contiguous()?, op)?)
 }
 
 /// Puts -inf where a query must not look.
@@ -63,6 +99,37 @@ pub fn mask(scores: &Tensor, form: Attention) -> Result<Tensor> {
 
 /// Softmax over the last dimension, in f32; -inf gives exactly 0.
 pub fn softmax(scores: &Tensor) -> Result<Tensor> {
+    if !fast(&[scores]) {
+        return plain_softmax(scores);
+    }
+    Ok(scores.contiguous()?.apply_op1(Softmax)?)
+}
+
+/// Pattern `[B, H, T, T]` times values `[B, T, G, d]`, `[B, T, H, d]`. Weights outside the form's mask count too.
+pub fn weigh(pattern: &Tensor, v: &Tensor, form: Attention) -> Result<Tensor> {
+    if !fast(&[pattern, v]) {
+        return plain_weigh(pattern, v);
+    }
+    let v = v.contiguous()?;
+    Ok(pattern.contiguous()?.apply_op2(&v, Weigh(form))?)
+}
+
+fn plain_pattern(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
+    plain_softmax(&mask(&plain_scores(q, k, form)?, form)?)
+}
+
+fn plain_scores(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
+    let heads = q.dim(2)?;
+    let q = q.transpose(1, 2)?.contiguous()?;
+    let k = per_head(k, heads)?;
+    let scores = (q.matmul(&k.t()?)? * f64::from(form.scale))?;
+    match form.softcap {
+        Some(cap) => soft_cap(&scores, cap),
+        None => Ok(scores),
+    }
+}
+
+fn plain_softmax(scores: &Tensor) -> Result<Tensor> {
     let dtype = scores.dtype();
     let scores = scores.to_dtype(DType::F32)?;
     let top = scores.max_keepdim(D::Minus1)?.detach();
@@ -71,8 +138,7 @@ pub fn softmax(scores: &Tensor) -> Result<Tensor> {
         .to_dtype(dtype)?)
 }
 
-/// Pattern `[B, H, T, T]` times values `[B, T, G, d]`, `[B, T, H, d]`.
-pub fn weigh(pattern: &Tensor, v: &Tensor, _form: Attention) -> Result<Tensor> {
+fn plain_weigh(pattern: &Tensor, v: &Tensor) -> Result<Tensor> {
     let v = per_head(v, pattern.dim(1)?)?;
     Ok(pattern.matmul(&v)?.transpose(1, 2)?.contiguous()?)
 }
@@ -96,4 +162,534 @@ fn hidden(length: usize, form: Attention, device: &Device) -> Result<Tensor> {
         })
         .collect();
     Ok(Tensor::from_vec(hidden, (length, length), device)?)
+}
+
+/// Sizes of one attention.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub(super) batch: usize,
+    pub(super) length: usize,
+    pub(super) heads: usize,
+    pub(super) groups: usize,
+    pub(super) width: usize,
+}
+
+/// Queries per block.
+const BLOCK: usize = 64;
+
+impl Sizes {
+    pub(super) fn of(queries: &[usize], keys: &[usize]) -> CandleResult<Self> {
+        match (queries, keys) {
+            (&[batch, length, heads, width], &[b, t, groups, w])
+                if (batch, length, width) == (b, t, w)
+                    && groups > 0
+                    && heads % groups == 0
+                    && length > 0 =>
+            {
+                Ok(Self {
+                    batch,
+                    length,
+                    heads,
+                    groups,
+                    width,
+                })
+            }
+            _ => candle_core::bail!("queries of {queries:?} do not fit keys of {keys:?}"),
+        }
+    }
+
+    fn blocks(&self) -> usize {
+        self.length.div_ceil(BLOCK)
+    }
+
+    pub(super) fn block(&self, index: usize) -> Range<usize> {
+        index * BLOCK..((index + 1) * BLOCK).min(self.length)
+    }
+
+    pub(super) fn all_blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let sizes = *self;
+        (0..sizes.blocks()).map(move |index| sizes.block(index))
+    }
+
+    /// Runs `run(batch row, head, queries)` for every block.
+    fn each_block(&self, run: impl Fn(usize, usize, Range<usize>) + Sync + Send) {
+        let cost = self.length.min(BLOCK) * self.length * self.width;
+        let blocks = self.blocks();
+        tasks(self.batch * self.heads * blocks, cost, |task| {
+            let (pair, block) = (task / blocks, task % blocks);
+            run(pair / self.heads, pair % self.heads, self.block(block));
+        });
+    }
+
+    pub(super) fn group(&self, head: usize) -> usize {
+        head / (self.heads / self.groups)
+    }
+
+    /// Where a position of a head begins in `[B, T, heads, d]`.
+    pub(super) fn at(&self, heads: usize, batch: usize, position: usize, head: usize) -> usize {
+        ((batch * self.length + position) * heads + head) * self.width
+    }
+
+    /// Where a query's row begins in `[B, H, T, T]`.
+    pub(super) fn row(&self, batch: usize, head: usize, query: usize) -> usize {
+        ((batch * self.heads + head) * self.length + query) * self.length
+    }
+
+    /// Some positions of a query head, as rows.
+    pub(super) fn head_rows<'a>(
+        &self,
+        x: &'a [f32],
+        batch: usize,
+        head: usize,
+        positions: &Range<usize>,
+    ) -> Matrix<'a> {
+        let start = self.at(self.heads, batch, positions.start, head);
+        Matrix::new(
+            &x[start..],
+            positions.len(),
+            self.width,
+            self.heads * self.width,
+        )
+    }
+
+    /// Some positions of a key-value head, as rows.
+    pub(super) fn group_rows<'a>(
+        &self,
+        x: &'a [f32],
+        batch: usize,
+        group: usize,
+        positions: &Range<usize>,
+    ) -> Matrix<'a> {
+        let start = self.at(self.groups, batch, positions.start, group);
+        Matrix::new(
+            &x[start..],
+            positions.len(),
+            self.width,
+            self.groups * self.width,
+        )
+    }
+}
+
+/// Scores of a block of queries for `keys`, scaled and capped.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn score_block(
+    form: Attention,
+    sizes: Sizes,
+    q: &[f32],
+    k: &[f32],
+    batch: usize,
+    head: usize,
+    queries: &Range<usize>,
+    keys: &Range<usize>,
+    target: &mut Target<'_>,
+) {
+    let group = sizes.group(head);
+    product(
+        target.part(0, queries.len(), keys.len()),
+        false,
+        form.scale,
+        sizes.head_rows(q, batch, head, queries),
+        sizes.group_rows(k, batch, group, keys).transposed(),
+        Threads::One,
+    );
+    if let Some(cap) = form.softcap {
+        (0..queries.len()).for_each(|i| cap_row(cap, &mut target.row(i)[..keys.len()]));
+    }
+}
+
+vectorised! {
+    fn cap_row(cap: f32, row: &mut [f32]) {
+        for x in row {
+            *x = cap * tanh(*x / cap);
+        }
+    }
+}
+
+/// Turns scores for `keys` into attention weights, row by row; what a query must not see becomes 0.
+fn weights_of_block(
+    form: Attention,
+    queries: &Range<usize>,
+    keys: &Range<usize>,
+    target: &mut Target<'_>,
+) {
+    for (i, query) in queries.clone().enumerate() {
+        let row = &mut target.row(i)[..keys.len()];
+        let hidden = form.first_key(query) - keys.start;
+        row[..hidden].fill(f32::NEG_INFINITY);
+        let (seen, later) = row.split_at_mut(query + 1 - keys.start);
+        softmax_row(seen);
+        later.fill(0.0);
+    }
+}
+
+/// Pattern weights of `keys` times values, into a block of `z` `[B, T, H, d]`.
+#[allow(clippy::too_many_arguments)]
+fn weigh_block(
+    sizes: Sizes,
+    weights: Matrix<'_>,
+    v: &[f32],
+    z: Shared<'_>,
+    batch: usize,
+    head: usize,
+    queries: &Range<usize>,
+    keys: &Range<usize>,
+) {
+    let start = sizes.at(sizes.heads, batch, queries.start, head);
+    // SAFETY: each block of queries of each head of each row is written by one task alone.
+    #[allow(unsafe_code)]
+    let target = unsafe { z.matrix(start, queries.len(), sizes.width, sizes.heads * sizes.width) };
+    let group = sizes.group(head);
+    let values = sizes.group_rows(v, batch, group, keys);
+    product(target, false, 1.0, weights, values, Threads::One);
+}
+
+/// Fills `[B, H, T, T]` block by block: `fill(batch row, head, queries, rows of the block)`.
+fn fill_rows(
+    sizes: Sizes,
+    y: &mut [f32],
+    fill: impl Fn(usize, usize, Range<usize>, Target<'_>) + Sync + Send,
+) {
+    let shared = Shared::new(y);
+    sizes.each_block(|batch, head, queries| {
+        let start = sizes.row(batch, head, queries.start);
+        // SAFETY: each block of queries of each head of each row is written by one task alone.
+        #[allow(unsafe_code)]
+        let rows = unsafe { shared.matrix(start, queries.len(), sizes.length, sizes.length) };
+        fill(batch, head, queries, rows);
+    });
+}
+
+fn square(sizes: Sizes) -> (usize, usize, usize, usize) {
+    (sizes.batch, sizes.heads, sizes.length, sizes.length)
+}
+
+fn pattern_values(form: Attention, sizes: Sizes, q: &[f32], k: &[f32]) -> Vec<f32> {
+    let mut y = vec![0f32; sizes.batch * sizes.heads * sizes.length * sizes.length];
+    fill_rows(sizes, &mut y, |batch, head, queries, mut rows| {
+        let keys = form.keys(&queries);
+        let mut rows = rows.columns(keys.clone());
+        score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut rows);
+        weights_of_block(form, &queries, &keys, &mut rows);
+    });
+    y
+}
+
+fn weigh_values(form: Attention, sizes: Sizes, pattern: &[f32], v: &[f32]) -> Vec<f32> {
+    let mut z = vec![0f32; sizes.batch * sizes.length * sizes.heads * sizes.width];
+    let shared = Shared::new(&mut z);
+    let length = sizes.length;
+    sizes.each_block(|batch, head, queries| {
+        let start = sizes.row(batch, head, queries.start);
+        let rows = &pattern[start..start + queries.len() * length];
+        // A pattern that was written to may have weights anywhere.
+        let mut keys = form.keys(&queries);
+        let outside = rows
+            .chunks_exact(length)
+            .any(|row| any_nonzero(&row[..keys.start]) || any_nonzero(&row[keys.end..]));
+        if outside {
+            keys = 0..length;
+        }
+        let weights = Matrix::new(&rows[keys.start..], queries.len(), keys.len(), length);
+        weigh_block(sizes, weights, v, shared, batch, head, &queries, &keys);
+    });
+    z
+}
+
+vectorised! {
+    fn any_nonzero(x: &[f32]) -> bool {
+        x.iter().fold(false, |any, &x| any | (x != 0.0))
+    }
+}
+
+struct Attend {
+    form: Attention,
+    tracked: bool,
+    /// Kept for the gradient.
+    pattern: std::sync::OnceLock<Vec<f32>>,
+}
+
+impl CustomOp3 for Attend {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let sizes = Sizes::of(l1.dims(), l2.dims())?;
+        Sizes::of(l1.dims(), l3.dims())?;
+        let (q, k, v) = (values(s1, l1)?, values(s2, l2)?, values(s3, l3)?);
+        let form = self.form;
+        if self.tracked {
+            let pattern = pattern_values(form, sizes, q, k);
+            let z = weigh_values(form, sizes, &pattern, v);
+            // Filled once: candle calls this once per operation.
+            let _ = self.pattern.set(pattern);
+            return Ok(output(z, l1.shape()));
+        }
+        let mut z = vec![0f32; q.len()];
+        let shared = Shared::new(&mut z);
+        sizes.each_block(|batch, head, queries| {
+            let keys = form.keys(&queries);
+            let mut scratch = vec![0f32; queries.len() * keys.len()];
+            let mut rows = Target::new(&mut scratch, queries.len(), keys.len(), keys.len());
+            score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut rows);
+            weights_of_block(form, &queries, &keys, &mut rows);
+            let weights = Matrix::new(&scratch, queries.len(), keys.len(), keys.len());
+            weigh_block(sizes, weights, v, shared, batch, head, &queries, &keys);
+        });
+        Ok(output(z, l1.shape()))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        _z: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        match self.pattern.get() {
+            Some(pattern) => whole_back(self.form, q, k, v, pattern, gradient),
+            None => Ok((None, None, None)),
+        }
+    }
+}
+
+struct Pattern(Attention);
+
+impl CustomOp2 for Pattern {
+    fn name(&self) -> &'static str {
+        "attention-pattern"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let sizes = Sizes::of(l1.dims(), l2.dims())?;
+        let y = pattern_values(self.0, sizes, values(s1, l1)?, values(s2, l2)?);
+        Ok(output(y, square(sizes)))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>)> {
+        pattern_back(self.0, q, k, y, gradient)
+    }
+}
+
+struct Scores {
+    form: Attention,
+    masked: bool,
+}
+
+impl CustomOp2 for Scores {
+    fn name(&self) -> &'static str {
+        "attention-scores"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let sizes = Sizes::of(l1.dims(), l2.dims())?;
+        let (form, masked) = (self.form, self.masked);
+        let (q, k) = (values(s1, l1)?, values(s2, l2)?);
+        let mut y = vec![0f32; sizes.batch * sizes.heads * sizes.length * sizes.length];
+        fill_rows(sizes, &mut y, |batch, head, queries, mut rows| {
+            let keys = if masked {
+                form.keys(&queries)
+            } else {
+                0..sizes.length
+            };
+            let mut part = rows.columns(keys.clone());
+            score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut part);
+            if masked {
+                for (i, query) in queries.enumerate() {
+                    let row = rows.row(i);
+                    row[..form.first_key(query)].fill(f32::NEG_INFINITY);
+                    row[query + 1..].fill(f32::NEG_INFINITY);
+                }
+            }
+        });
+        Ok(output(y, square(sizes)))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>)> {
+        scores_back(self.form, self.masked, q, k, gradient)
+    }
+}
+
+struct Weigh(Attention);
+
+impl CustomOp2 for Weigh {
+    fn name(&self) -> &'static str {
+        "attention-weigh"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let (batch, heads, length, keys) = l1.shape().dims4()?;
+        let (_, _, _, width) = l2.shape().dims4()?;
+        let sizes = Sizes::of(&[batch, length, heads, width], l2.dims())?;
+        if keys != length {
+            candle_core::bail!("a pattern of {:?} is not square", l1.shape());
+        }
+        let z = weigh_values(self.0, sizes, values(s1, l1)?, values(s2, l2)?);
+        Ok(output(z, (batch, length, heads, width)))
+    }
+
+    fn bwd(
+        &self,
+        pattern: &Tensor,
+        v: &Tensor,
+        _z: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>)> {
+        weigh_back(pattern, v, gradient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::{close, flat, gradients, vars};
+
+    fn forms() -> Vec<(Attention, [usize; 5])> {
+        let plain = Attention {
+            scale: 0.4,
+            softcap: None,
+            window: None,
+        };
+        let capped = Attention {
+            softcap: Some(2.0),
+            ..plain
+        };
+        let sliding = |n| Attention {
+            window: Some(n),
+            ..plain
+        };
+        // Batch, length, heads, groups, width.
+        vec![
+            (plain, [1, 1, 1, 1, 1]),
+            (plain, [2, 7, 3, 3, 5]),
+            (plain, [1, 150, 6, 2, 33]),
+            (capped, [2, 70, 4, 1, 8]),
+            (sliding(1), [1, 5, 2, 2, 4]),
+            (sliding(40), [1, 200, 2, 1, 16]),
+            (
+                Attention {
+                    window: Some(19),
+                    ..capped
+                },
+                [2, 66, 2, 2, 7],
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_stage_and_its_gradient_equals_the_plain_form() {
+        for (form, [b, t, h, g, d]) in forms() {
+            let all = vars(&[&[b, t, h, d], &[b, t, g, d], &[b, t, g, d]], 17);
+            let [q, k, v] = [0, 1, 2].map(|i| all[i].as_tensor().clone());
+            let whole = attend(&q, &k, &v, form).expect("runs");
+            let slow = plain_weigh(&plain_pattern(&q, &k, form).expect("runs"), &v).expect("runs");
+            close(&whole, &slow, 1e-5, "whole");
+            let staged = masked_scores(&q, &k, form).expect("runs");
+            let open = mask(&scores(&q, &k, form).expect("runs"), form).expect("runs");
+            assert_eq!(flat(&staged), flat(&open), "masked at once or after");
+            let weights = softmax(&staged).expect("runs");
+            let at_once = pattern(&q, &k, form).expect("runs");
+            assert_eq!(flat(&weights), flat(&at_once), "pattern at once or after");
+            let z = weigh(&weights, &v, form).expect("runs");
+            assert_eq!(flat(&z), flat(&whole), "stages or whole");
+            let free = [&q, &k, &v].map(Tensor::detach);
+            let untracked = attend(&free[0], &free[1], &free[2], form).expect("runs");
+            assert_eq!(flat(&untracked), flat(&whole), "with and without gradients");
+
+            let expected = gradients(&slow, &all);
+            let open = weigh(&softmax(&open).expect("runs"), &v, form).expect("runs");
+            let at_once = weigh(&at_once, &v, form).expect("runs");
+            for (what, got) in [
+                ("whole", &whole),
+                ("staged", &z),
+                ("open", &open),
+                ("pattern", &at_once),
+            ] {
+                for (a, b) in gradients(got, &all).iter().zip(&expected) {
+                    close(a, b, 1e-4, what);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn weights_written_to_the_future_count() {
+        let all = vars(&[&[1, 2, 90, 90], &[1, 90, 1, 6]], 4);
+        let (pattern, v) = (all[0].as_tensor(), all[1].as_tensor());
+        let form = forms()[0].0;
+        let (fast, slow) = (
+            weigh(pattern, v, form).expect("runs"),
+            plain_weigh(pattern, v).expect("runs"),
+        );
+        close(&fast, &slow, 1e-5, "values");
+        for (a, b) in gradients(&fast, &all).iter().zip(&gradients(&slow, &all)) {
+            close(a, b, 1e-4, "gradient");
+        }
+    }
+
+    #[test]
+    fn softmax_is_right_at_the_ends() {
+        let inf = f32::INFINITY;
+        let rows = [
+            [0.0, -inf, 0.0],
+            [1000.0, 999.0, -inf],
+            [-inf, -inf, -inf],
+            [0.0, f32::NAN, 1.0],
+            [0.0, inf, 1.0],
+        ];
+        let y = softmax(&Tensor::new(&rows, &Device::Cpu).expect("a tensor")).expect("runs");
+        let y: Vec<Vec<f32>> = y.to_vec2().expect("two dimensions");
+        assert_eq!(y[0], [0.5, 0.0, 0.5]);
+        assert!((y[1][0] - 0.731_058_6).abs() < 1e-6 && y[1][2] == 0.0);
+        for row in &y[2..] {
+            assert!(row.iter().all(|y| y.is_nan()));
+        }
+        let wide = vars(&[&[7, 1031]], 2);
+        let wide = wide[0].as_tensor();
+        close(
+            &softmax(wide).expect("runs"),
+            &candle_nn::ops::softmax(wide, D::Minus1).expect("runs"),
+            1e-7,
+            "candle's",
+        );
+    }
 }
