@@ -4,28 +4,52 @@
 //! costs nothing. This room knows candle, tokenizers and the experiment; it must never know egui, wgpu or how an
 //! instrument works.
 
+mod assemble;
 mod attention;
 mod block;
 pub mod capture;
+pub mod card;
+mod checkpoint;
 pub mod config;
+mod config_json;
 pub mod decoder;
+pub mod demo;
 mod edit;
 pub mod error;
+mod family;
 pub mod gradient;
+pub mod hub;
 pub mod intervene;
 pub mod kernel;
+pub mod language_model;
+#[cfg(test)]
+mod laws;
+mod layout;
 mod mlp;
 mod norm;
+pub mod open;
+mod parity_badge;
 pub mod probe;
 mod rope;
+mod rope_json;
+mod safetensors_header;
 mod shapes;
+mod source;
+#[cfg(test)]
+mod tiny;
+mod token_text;
+pub mod tokenizer;
 pub mod weights;
 
 pub use capture::Capture;
+pub use card::ModelCard;
 pub use config::DecoderConfig;
 pub use decoder::{Decoder, Pass, Unembed};
-pub use error::ModelError;
+pub use error::{ModelError, Result};
 pub use gradient::{Gradient, GradientTap};
 pub use intervene::Patcher;
+pub use language_model::LanguageModel;
+pub use open::{OpenOptions, device_named, open};
 pub use probe::{Both, NoProbe, Probe};
+pub use tokenizer::{Encoding, Tokenizer};
 pub use weights::{BlockWeights, DecoderWeights, Linear, NormWeights};
