@@ -93,11 +93,17 @@ impl Laboratory for Rehearsal {
         &self,
         _model: &String,
         experiment: &Experiment,
-        _budget: u64,
+        budget: u64,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Failure> {
         self.measured.fetch_add(1, Ordering::Relaxed);
         let cells = match prompt(experiment) {
+            "large" if budget < 95 * MIB => {
+                return Err(Failure::TooLarge(format!(
+                    "95 MiB are needed and {} MiB are there.",
+                    budget / MIB
+                )));
+            }
             "panic" => panic!("index 7 of 5"),
             "wrong" => return Err(Failure::because("The subject is not in the prompt.")),
             "slow" => 2000,
@@ -322,18 +328,9 @@ fn failures_are_not_kept() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_both_numbers() {
+fn a_model_that_does_not_fit_is_refused_with_both_numbers() {
     let laboratory = Rehearsal::default();
     let worker = worker(&laboratory);
-    worker.send(start(1, "large"));
-    let events = until(&worker, ends(1));
-    let Event::Failed { message, .. } = last(&events) else {
-        panic!("{events:?}");
-    };
-    assert!(message.contains("1.0 TiB"), "{message}");
-    assert!(message.contains("100 MiB"), "{message}");
-    assert_eq!(laboratory.measured.load(Ordering::Relaxed), 0);
-
     worker.send(Request::Open {
         model: "huge".to_string(),
     });
@@ -342,6 +339,45 @@ fn what_does_not_fit_is_refused_with_both_numbers() {
         panic!("{events:?}");
     };
     assert!(message.contains("200 MiB") && message.contains("100 MiB"));
+    assert_eq!(laboratory.opened.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn memory_of_a_model_kept_for_later_goes_to_the_run_that_needs_it() {
+    let laboratory = Rehearsal::default();
+    let worker = worker(&laboratory);
+    for (job, model, prompt) in [
+        (1, "one", "hello"),
+        (2, "two", "hello"),
+        (3, "two", "large"),
+        (4, "one", "hello again"),
+    ] {
+        worker.send(Request::Start {
+            job: JobId(job),
+            experiment: experiment(model, prompt),
+        });
+        let events = until(&worker, ends(job));
+        assert!(
+            matches!(last(&events), Event::Finished { .. }),
+            "{events:?}"
+        );
+    }
+    assert_eq!(laboratory.opened.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn a_run_that_does_not_fit_is_refused() {
+    let worker = Worker::spawn_with(
+        Rehearsal::default(),
+        MemoryBudget::Bytes(50 * MIB),
+        Arc::new(|| {}),
+    );
+    worker.send(start(1, "large"));
+    let events = until(&worker, ends(1));
+    let Event::Failed { message, .. } = last(&events) else {
+        panic!("{events:?}");
+    };
+    assert_eq!(message, "95 MiB are needed and 50 MiB are there.");
 }
 
 #[test]

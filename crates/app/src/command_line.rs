@@ -1,1 +1,59 @@
-//! `whyfinder run`, `estimate`, `inspect`, `gallery`, `open`.
+//! `whyfinder`, `whyfinder open`, `run`, `estimate`, `inspect` and `gallery`.
+//!
+//! Results go to standard output, progress and errors to standard error. This is the one place of the program that
+//! prints.
+#![allow(clippy::print_stderr, reason = "a command line speaks up")]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+mod arguments;
+mod carry_out;
+mod command_error;
+mod estimate;
+mod gallery;
+mod inspect;
+mod open;
+mod pictures;
+mod progress;
+mod run;
+mod say;
+mod threads;
+
+use arguments::{Arguments, Command};
+use command_error::CommandError;
+
+/// Does what the arguments ask (the first is the program's own name), and gives the exit code: 0 done, 1 failed, 2 bad
+/// request.
+pub fn answer(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            return match say::say(error.to_string().trim_end()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => error.report(),
+            };
+        }
+        Err(error) => return CommandError::misunderstood(&error).report(),
+    };
+    let done = match arguments.command {
+        None => open::window(&[]),
+        Some(Command::Open { paths }) => open::window(&paths),
+        Some(Command::Run(run)) => run::run(&run),
+        Some(Command::Estimate(estimate)) => estimate::estimate(&estimate),
+        Some(Command::Inspect(inspect)) => inspect::inspect(&inspect),
+        Some(Command::Gallery(gallery)) => gallery::gallery(&gallery),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}

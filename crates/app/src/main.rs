@@ -1,1 +1,5 @@
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    whyfinder::command_line::answer(std::env::args_os())
+}

@@ -25,7 +25,7 @@ pub trait Laboratory: Send + 'static {
     /// A sentence that says why the text cannot be split.
     fn tokenize(&self, model: &Self::Model, text: &str) -> Result<TokenizedText, Failure>;
 
-    /// What an experiment would cost; `budget` is the number of bytes that it may hold beside the model's weights.
+    /// What an experiment would cost; `budget` bytes may be held, the model's weights among them.
     ///
     /// # Errors
     /// A sentence that says why the experiment does not fit the model.
@@ -36,8 +36,11 @@ pub trait Laboratory: Send + 'static {
         budget: u64,
     ) -> Result<Estimate, Failure>;
 
+    /// Carries out an experiment; `budget` bytes may be held, the model's weights among them.
+    ///
     /// # Errors
-    /// [`Failure::Cancelled`] after the observer said so; otherwise a sentence.
+    /// [`Failure::Cancelled`] after the observer said so, [`Failure::TooLarge`] if the budget does not do; otherwise a
+    /// sentence.
     fn measure(
         &self,
         model: &Self::Model,
@@ -52,6 +55,9 @@ pub trait Laboratory: Send + 'static {
 pub enum Failure {
     #[error("The run was cancelled.")]
     Cancelled,
+    /// A whole sentence, with the memory that is needed and the memory that is there.
+    #[error("{0}")]
+    TooLarge(String),
     /// A whole sentence.
     #[error("{0}")]
     Because(String),

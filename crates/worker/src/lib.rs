@@ -10,6 +10,7 @@ pub mod worker;
 
 mod answers;
 mod fingerprint;
+mod instruments;
 mod kept_models;
 mod observer;
 mod outcomes;
@@ -19,4 +20,4 @@ mod thread;
 pub use laboratory::{Failure, Laboratory, TokenizedText};
 pub use memory::{MemoryBudget, human_bytes};
 pub use protocol::{Estimate, Event, JobId, OpenedModel, Request, Tokenized};
-pub use worker::{Wake, Worker};
+pub use worker::{Wake, Worker, WorkerOptions};

@@ -102,8 +102,11 @@ impl<L: Laboratory> Thread<'_, L> {
             Ok(event) => event,
             Err(Failure::Cancelled) => Event::Cancelled { job },
             // A failure that the asker no longer waits for.
-            Err(Failure::Because(_)) if cancel.load(Ordering::Relaxed) => Event::Cancelled { job },
-            Err(Failure::Because(message)) => Event::Failed { job, message },
+            Err(_) if cancel.load(Ordering::Relaxed) => Event::Cancelled { job },
+            Err(failure) => Event::Failed {
+                job,
+                message: failure.to_string(),
+            },
         });
     }
 
@@ -133,21 +136,13 @@ impl<L: Laboratory> Thread<'_, L> {
         }))
     }
 
-    /// Closes other models where an experiment needs their memory.
     fn estimate(
-        &mut self,
+        &self,
         kept: &Kept<L::Model>,
         experiment: &Experiment,
     ) -> Result<Estimate, Failure> {
-        let mut estimate = self
-            .laboratory
-            .estimate(&kept.model, experiment, self.budget_bytes)?;
-        let others = self.models.bytes().saturating_sub(kept.opened.bytes);
-        if estimate.bytes.saturating_add(others) > self.budget_bytes {
-            self.models.keep_only(&kept.reference);
-        }
-        estimate.budget_bytes = self.budget_bytes;
-        Ok(estimate)
+        self.laboratory
+            .estimate(&kept.model, experiment, self.budget_bytes)
     }
 
     fn start(
@@ -183,16 +178,15 @@ impl<L: Laboratory> Thread<'_, L> {
         if cancel.load(Ordering::Relaxed) {
             return Err(Failure::Cancelled);
         }
-        let estimate = self.estimate(&kept, &experiment)?;
-        if estimate.bytes > self.budget_bytes {
-            return Err(Failure::Because(format!(
-                "This experiment needs about {}, and at most {} may be used; shorten the prompt, take fewer samples or \
-                 keep fewer sites.",
-                human_bytes(estimate.bytes),
-                human_bytes(self.budget_bytes)
-            )));
-        }
-        let outcome = Arc::new(self.measure(job, &kept, &experiment, cancel)?);
+        let measured = match self.measure(job, &kept, &experiment, cancel) {
+            Err(Failure::TooLarge(_)) if self.models.bytes() > kept.opened.bytes => {
+                // The memory of a model that is only kept for later may be just what is missing.
+                self.models.keep_only(&kept.reference);
+                self.measure(job, &kept, &experiment, cancel)
+            }
+            measured => measured,
+        };
+        let outcome = Arc::new(measured?);
         self.outcomes.put(key, Arc::clone(&outcome));
         Ok(Event::Finished {
             job,

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 
+use whyfinder_model::OpenOptions;
+
 use crate::answers::Answers;
+use crate::instruments::Instruments;
 use crate::laboratory::Laboratory;
 use crate::memory::MemoryBudget;
 use crate::protocol::{Event, JobId, Request};
@@ -37,7 +40,43 @@ pub struct Worker {
     broken: Option<String>,
 }
 
+/// What a worker starts with.
+#[derive(Clone)]
+pub struct WorkerOptions {
+    pub memory: MemoryBudget,
+    /// Device and places of the models that it opens.
+    pub models: OpenOptions,
+    pub wake: Wake,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            memory: MemoryBudget::default(),
+            models: OpenOptions::default(),
+            wake: Arc::new(|| {}),
+        }
+    }
+}
+
+impl fmt::Debug for WorkerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerOptions")
+            .field("memory", &self.memory)
+            .field("models", &self.models)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Worker {
+    /// Starts the thread that opens models and carries out experiments.
+    pub fn spawn(options: WorkerOptions) -> Self {
+        let laboratory = Instruments {
+            options: options.models,
+        };
+        Self::spawn_with(laboratory, options.memory, options.wake)
+    }
+
     /// Starts a worker with another laboratory than the program's own.
     pub fn spawn_with<L: Laboratory>(laboratory: L, memory: MemoryBudget, wake: Wake) -> Self {
         let (sender, events) = unbounded();

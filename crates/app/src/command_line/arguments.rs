@@ -1,0 +1,139 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Shows why a neural network produced an output.
+///
+/// Without a command it opens the window; with no display to open it on, it draws the gallery into
+/// ./whyfinder-gallery.
+#[derive(Debug, Parser)]
+#[command(
+    name = "whyfinder",
+    version,
+    after_help = "Example: whyfinder run experiment.toml --out results"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Opens the window with models or experiments in it
+    #[command(after_help = "Example: whyfinder open ~/models/gpt2")]
+    Open {
+        /// A model (folder, weights file, demo:NAME, or a name in the local hub cache) or an experiment
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
+    },
+    /// Carries out an experiment and writes result.npz and result.json
+    #[command(
+        after_help = "Example: whyfinder run trace.toml --out results --set trace.window=4 --set seed=7"
+    )]
+    Run(Run),
+    /// Says what an experiment would cost in memory, passes and time, and runs nothing
+    #[command(after_help = "Example: whyfinder estimate trace.toml --set corruption.samples=100")]
+    Estimate(Estimate),
+    /// Says what a model is: architecture, sizes, sites, tokenizer, parity with its reference
+    #[command(after_help = "Example: whyfinder inspect ~/models/gpt2 --json")]
+    Inspect(Inspect),
+    /// Lists the bundled scenes, or runs one and draws it
+    #[command(after_help = "Example: whyfinder gallery tower-fact --out tower")]
+    Gallery(Gallery),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The experiment, TOML or JSON
+    #[arg(value_name = "EXPERIMENT.toml")]
+    pub(crate) experiment: PathBuf,
+    /// Where the result goes; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Results and progress as JSON, one object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Estimate {
+    /// The experiment, TOML or JSON
+    #[arg(value_name = "EXPERIMENT.toml")]
+    pub(crate) experiment: PathBuf,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// The answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Changes one setting of the experiment; may be given more than once
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+}
+
+/// What computes, and on how many threads.
+#[derive(Debug, Args)]
+pub(crate) struct Machine {
+    /// cpu, cuda:N or metal
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Threads of the computation [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A folder, a weights file, demo:NAME, or a name in the local hub cache
+    pub(crate) model: String,
+    /// The answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Gallery {
+    /// The scene to run
+    #[arg(requires = "out")]
+    pub(crate) name: Option<String>,
+    /// Where its result and its pictures go; made if it is not there
+    #[arg(long, value_name = "DIR", requires = "name")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_agree_with_themselves() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_can_be_typed() {
+        let command = Arguments::command();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let example = help
+                .strip_prefix("Example: ")
+                .unwrap_or_else(|| panic!("{} has none", command.get_name()));
+            Arguments::try_parse_from(example.split(' '))
+                .unwrap_or_else(|e| panic!("{example}: {e}"));
+        }
+    }
+}

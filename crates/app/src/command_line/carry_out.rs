@@ -1,0 +1,91 @@
+//! One job on a worker, awaited.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use whyfinder_experiment::{Experiment, Outcome};
+use whyfinder_instrument::Report;
+use whyfinder_model::{OpenOptions, device_named};
+use whyfinder_worker::{Event, JobId, Request, Worker, WorkerOptions};
+
+use super::arguments::Machine;
+use super::command_error::CommandError;
+use super::progress::ProgressLine;
+use super::threads;
+
+/// A worker on the device that was asked for.
+///
+/// # Errors
+/// If there is no such device.
+pub(crate) fn worker(machine: &Machine) -> Result<Worker, CommandError> {
+    let device = device_named(&machine.device)?;
+    threads::limit_to(machine.threads)?;
+    Ok(Worker::spawn(WorkerOptions {
+        models: OpenOptions {
+            device,
+            ..OpenOptions::default()
+        },
+        ..WorkerOptions::default()
+    }))
+}
+
+/// Carries out an experiment and tells how far it is.
+///
+/// # Errors
+/// A bad request if the model cannot be opened, a failure if the experiment comes to nothing.
+pub(crate) fn measure(
+    worker: &Worker,
+    experiment: Experiment,
+    progress: &ProgressLine,
+) -> Result<Arc<Outcome>, CommandError> {
+    const JOB: JobId = JobId(1);
+    worker.send(Request::Start {
+        job: JOB,
+        experiment,
+    });
+    let answer = wait_for(worker, |event| match event {
+        Event::Opening { model } => {
+            progress.opening(&model);
+            None
+        }
+        Event::Started { .. } => {
+            progress.started();
+            None
+        }
+        Event::Report {
+            report: Report::Progress(done),
+            ..
+        } => {
+            progress.progress(done);
+            None
+        }
+        Event::Finished { outcome, .. } => Some(outcome),
+        _ => None,
+    })?;
+    Ok(answer)
+}
+
+/// Gives each event to `wanted` until it takes one.
+///
+/// # Errors
+/// If the job ends otherwise.
+pub(crate) fn wait_for<T>(
+    worker: &Worker,
+    mut wanted: impl FnMut(Event) -> Option<T>,
+) -> Result<T, CommandError> {
+    loop {
+        let Some(event) = worker.recv_timeout(Duration::from_secs(1)) else {
+            continue;
+        };
+        match event {
+            Event::OpenFailed { message, .. } => return Err(CommandError::BadRequest(message)),
+            Event::Failed { message, .. } => return Err(CommandError::Failed(message)),
+            Event::Cancelled { .. } => return Err(CommandError::failed("The run was cancelled.")),
+            event => {
+                if let Some(answer) = wanted(event) {
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+}
