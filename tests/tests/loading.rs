@@ -1,0 +1,836 @@
+//! What is wrong with a model is said in one sentence that names the file.
+
+#[path = "support/models.rs"]
+mod models;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use models::{copied, edit_config, fixture};
+use serde_json::{Value, json};
+use whyfinder_model::{ModelError, OpenOptions, device_named, open};
+
+/// A copy of a tiny model without what the comparison with transformers needs.
+fn tiny(name: &str) -> tempfile::TempDir {
+    let copy = copied(&fixture("parity").join(name));
+    std::fs::remove_file(copy.path().join("expected.safetensors")).expect("removed");
+    copy
+}
+
+fn try_open(path: &Path) -> Result<whyfinder_model::LanguageModel, ModelError> {
+    open(&path.to_string_lossy(), &OpenOptions::default())
+}
+
+/// The message of a folder that must not open; checks that it is one sentence for a person.
+fn refusal(path: &Path) -> String {
+    let Err(error) = try_open(path) else {
+        panic!("{} opened", path.display());
+    };
+    let message = error.to_string();
+    assert!(!message.contains('\n'), "one line: {message}");
+    assert!(message.len() < 700, "short: {message}");
+    let first = message.split(' ').next().expect("a word");
+    assert!(
+        first.starts_with(char::is_uppercase) || first.contains('.'),
+        "a sentence begins large, or with a file's name: {message}"
+    );
+    let folder = if path.is_dir() {
+        path
+    } else {
+        path.parent().expect("a folder")
+    };
+    assert!(
+        message.contains(&*folder.to_string_lossy()),
+        "it says where: {message}"
+    );
+    println!("{}", message.replace(&*folder.to_string_lossy(), "FOLDER"));
+    message
+}
+
+fn refused(folder: &Path, says: &[&str]) {
+    let message = refusal(folder);
+    for part in says {
+        assert!(
+            message.contains(part),
+            "\"{part}\" is missing in: {message}"
+        );
+    }
+}
+
+fn edited(name: &str, edit: impl FnOnce(&mut serde_json::Map<String, Value>)) -> tempfile::TempDir {
+    let copy = tiny(name);
+    edit_config(copy.path(), edit);
+    copy
+}
+
+fn with(name: &str, key: &str, value: Value) -> tempfile::TempDir {
+    edited(name, |config| {
+        config.insert(key.to_owned(), value);
+    })
+}
+
+fn weights(folder: &Path) -> PathBuf {
+    folder.join("model.safetensors")
+}
+
+fn with_tensors(name: &str, edit: impl FnOnce(&mut HashMap<String, Tensor>)) -> tempfile::TempDir {
+    let copy = tiny(name);
+    let path = weights(copy.path());
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).expect("readable");
+    edit(&mut tensors);
+    candle_core::safetensors::save(&tensors, &path).expect("written");
+    copy
+}
+
+fn with_bytes(edit: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+    let copy = tiny("gpt2");
+    let path = weights(copy.path());
+    let mut bytes = std::fs::read(&path).expect("readable");
+    edit(&mut bytes);
+    std::fs::write(&path, bytes).expect("written");
+    copy
+}
+
+/// A safetensors file with this header and this many bytes of data.
+fn with_header(header: &str, data: usize) -> tempfile::TempDir {
+    with_bytes(|bytes| {
+        *bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.resize(bytes.len() + data, 0);
+    })
+}
+
+#[test]
+fn a_whole_folder_opens_and_says_what_it_is() {
+    let model = try_open(&fixture("parity/gpt2")).expect("opens");
+    let card = &model.card;
+    assert_eq!(card.family, "GPT-2");
+    assert_eq!(card.architecture, "GPT2LMHeadModel");
+    assert_eq!(card.name, "gpt2");
+    assert_eq!(card.dtype, "f32");
+    assert_eq!(card.device, "cpu");
+    assert_eq!(card.parity, None);
+    assert!(card.notes.is_empty(), "{:?}", card.notes);
+    // 283 + 40 embeddings, three blocks, one norm, all of width 30.
+    let block = 2 * 60 + (30 * 90 + 90) + (30 * 30 + 30) + 2 * 30 * 120 + 120 + 30;
+    assert_eq!(card.parameters, 323 * 30 + 3 * block + 60);
+    assert_eq!(card.bytes, 4 * card.parameters);
+    let bytes = std::fs::read(fixture("parity/gpt2/model.safetensors")).expect("readable");
+    assert_eq!(card.file_bytes, bytes.len() as u64);
+    assert_eq!(
+        card.model_digest().expect("a digest"),
+        blake3::hash(&bytes).to_hex().to_string()
+    );
+    let tokenizer = std::fs::read(fixture("parity/gpt2/tokenizer.json")).expect("readable");
+    let provenance = card
+        .provenance("whyfinder 0", "2026-01-01T00:00:00Z")
+        .expect("known");
+    assert_eq!(
+        provenance.tokenizer_digest,
+        blake3::hash(&tokenizer).to_hex().to_string()
+    );
+    assert_eq!(provenance.model_digest, card.model_digest().expect("again"));
+}
+
+#[test]
+fn halves_and_shards_say_so() {
+    for (name, stored) in [
+        ("mistral-half", "f16"),
+        ("qwen2-bfloat", "bf16"),
+        ("llama-shards", "f32"),
+    ] {
+        let card = try_open(&fixture("parity").join(name)).expect("opens").card;
+        assert_eq!(card.dtype, stored);
+    }
+    let digest = |name: &str| {
+        try_open(&fixture("parity").join(name))
+            .expect("opens")
+            .card
+            .model_digest()
+            .expect("a digest")
+    };
+    assert_eq!(digest("llama-shards").len(), 64);
+    assert_eq!(digest("llama-shards"), digest("llama-shards"));
+    assert_ne!(digest("llama-shards"), digest("llama"));
+}
+
+#[test]
+fn a_file_of_the_folder_opens_it_too() {
+    for file in ["config.json", "model.safetensors"] {
+        let path = fixture("parity/gpt2").join(file);
+        assert_eq!(try_open(&path).expect(file).card.name, "gpt2");
+    }
+    let shard = fixture("parity/llama-shards/model-00002-of-00003.safetensors");
+    assert_eq!(try_open(&shard).expect("all shards").config().layers, 3);
+    let renamed = tiny("gpt2");
+    let other = renamed.path().join("step-1000.safetensors");
+    std::fs::rename(weights(renamed.path()), &other).expect("renamed");
+    assert!(
+        try_open(renamed.path()).is_ok(),
+        "the only weights there are"
+    );
+    assert!(try_open(&other).is_ok());
+}
+
+#[test]
+fn a_cached_hub_name_opens_and_an_absent_one_says_how_to_get_it() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let snapshot = cache.path().join("models--org--tiny/snapshots/0123abc");
+    std::fs::create_dir_all(&snapshot).expect("made");
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        std::fs::copy(fixture("parity/gpt2").join(file), snapshot.join(file)).expect("copied");
+    }
+    let refs = cache.path().join("models--org--tiny/refs");
+    std::fs::create_dir_all(&refs).expect("made");
+    std::fs::write(refs.join("main"), "0123abc").expect("written");
+    let options = OpenOptions {
+        hub_cache: Some(cache.path().to_owned()),
+        ..OpenOptions::default()
+    };
+    let model = open("org/tiny", &options).expect("cached");
+    assert_eq!(model.card.name, "org/tiny");
+    assert_eq!(model.card.path.as_deref(), Some(snapshot.as_path()));
+    let message = open("org/other", &options).expect_err("absent").to_string();
+    assert!(message.contains("hf download org/other"), "{message}");
+    assert!(message.contains("hub cache"), "{message}");
+}
+
+#[test]
+fn what_is_no_model_is_said() {
+    for (reference, says) in [
+        ("./no/such/folder", "no such file or folder"),
+        ("/no/such/folder", "no such file or folder"),
+        ("demo:atlantis", "no bundled model \"atlantis\""),
+    ] {
+        let message = open(reference, &OpenOptions::default())
+            .expect_err(reference)
+            .to_string();
+        assert!(message.contains(says), "{message}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    refused(folder.path(), &["no config.json"]);
+    let picture = folder.path().join("picture.png");
+    std::fs::write(&picture, "x").expect("written");
+    refused(&picture, &["picture.png is no language model"]);
+}
+
+#[test]
+fn each_missing_file_is_named() {
+    let copy = tiny("gpt2");
+    std::fs::remove_file(copy.path().join("tokenizer.json")).expect("removed");
+    refused(copy.path(), &["no tokenizer.json"]);
+    std::fs::write(copy.path().join("tokenizer.model"), "x").expect("written");
+    refused(copy.path(), &["tokenizer.model", "transformers"]);
+
+    let copy = tiny("gpt2");
+    std::fs::remove_file(weights(copy.path())).expect("removed");
+    refused(copy.path(), &["no weights"]);
+    std::fs::write(copy.path().join("pytorch_model.bin"), "x").expect("written");
+    refused(copy.path(), &[".bin", "safetensors"]);
+
+    let copy = tiny("llama-shards");
+    std::fs::remove_file(copy.path().join("model-00002-of-00003.safetensors")).expect("removed");
+    refused(
+        copy.path(),
+        &["model-00002-of-00003.safetensors is missing", "one of 3"],
+    );
+    std::fs::remove_file(copy.path().join("model.safetensors.index.json")).expect("removed");
+    refused(
+        copy.path(),
+        &["2 safetensors files", "which belong together"],
+    );
+}
+
+#[test]
+fn an_index_cannot_lead_elsewhere_or_lie() {
+    let index = |edit: &dyn Fn(&mut Value)| {
+        let copy = tiny("llama-shards");
+        let path = copy.path().join("model.safetensors.index.json");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let mut value: Value = serde_json::from_str(&text).expect("JSON");
+        edit(&mut value);
+        std::fs::write(&path, value.to_string()).expect("written");
+        copy
+    };
+    for outside in [
+        "../model.safetensors",
+        "/etc/passwd",
+        "a/b.safetensors",
+        "..\\x",
+        "",
+        ".",
+    ] {
+        let copy = index(&|value| value["weight_map"]["model.norm.weight"] = json!(outside));
+        refused(copy.path(), &["not a plain file name"]);
+    }
+    let copy = index(&|value| {
+        value["weight_map"]["model.norm.weight"] = json!("model-00001-of-00003.safetensors");
+        value["weight_map"]["lm_head.weight"] = json!("model-00001-of-00003.safetensors");
+        value["weight_map"]["model.embed_tokens.weight"] =
+            json!("model-00002-of-00003.safetensors");
+    });
+    refused(copy.path(), &["says that", "and it does not"]);
+    let copy = index(&|value| *value = json!({"weight_map": {}}));
+    refused(copy.path(), &["names no tensors"]);
+    let copy = index(&|value| *value = json!({"weights": 3}));
+    refused(copy.path(), &["cannot be understood"]);
+
+    // The same tensor in two shards.
+    let copy = tiny("llama-shards");
+    let [one, two] = [1, 2].map(|n| {
+        copy.path()
+            .join(format!("model-0000{n}-of-00003.safetensors"))
+    });
+    let mut tensors = candle_core::safetensors::load(&one, &Device::Cpu).expect("readable");
+    tensors.extend(candle_core::safetensors::load(&two, &Device::Cpu).expect("readable"));
+    candle_core::safetensors::save(&tensors, &two).expect("written");
+    refused(copy.path(), &["lies in two files"]);
+}
+
+#[test]
+fn damaged_configurations_are_told_apart() {
+    let broken = |text: &str| {
+        let copy = tiny("gpt2");
+        std::fs::write(copy.path().join("config.json"), text).expect("written");
+        copy
+    };
+    refused(
+        broken("{\"n_layer\": 3,").path(),
+        &["not valid JSON", "line 1"],
+    );
+    refused(broken("").path(), &["not valid JSON"]);
+    refused(broken("[1]").path(), &["does not hold a table"]);
+    refused(
+        broken("{}").path(),
+        &["neither architectures nor a model_type"],
+    );
+    refused(broken(&"[".repeat(100_000)).path(), &["not valid JSON"]);
+    refused(
+        with("gpt2", "architectures", json!(["MambaForCausalLM"])).path(),
+        &["MambaForCausalLM is not known", "LlamaForCausalLM"],
+    );
+    let no_name = edited("gpt2", |config| {
+        config.remove("architectures");
+    });
+    assert!(try_open(no_name.path()).is_ok(), "the model type is enough");
+    let other_type = edited("gpt2", |config| {
+        config.remove("architectures");
+        config.insert("model_type".to_owned(), json!("rwkv"));
+    });
+    refused(other_type.path(), &["rwkv is not known"]);
+}
+
+#[test]
+fn impossible_sizes_are_refused_before_anything_is_read() {
+    for (key, value, says) in [
+        ("n_layer", json!(0), "n_layer to 0"),
+        ("n_layer", json!(-3), "n_layer to -3"),
+        ("n_layer", json!(1e18), "n_layer"),
+        ("n_layer", json!(4_000_000_000u64), "n_layer to 4000000000"),
+        ("n_embd", json!("30"), "n_embd to \"30\""),
+        ("n_embd", json!(31), "does not come out even"),
+        ("n_head", json!(0), "n_head to 0"),
+        ("n_head", json!(7), "does not come out even"),
+        ("vocab_size", json!(1u64 << 60), "vocab_size"),
+        ("vocab_size", json!(null), "does not set vocab_size"),
+        ("n_positions", json!(0), "n_positions to 0"),
+        (
+            "layer_norm_epsilon",
+            json!(-1.0),
+            "layer_norm_epsilon to -1.0",
+        ),
+        (
+            "layer_norm_epsilon",
+            json!("small"),
+            "not a number above zero",
+        ),
+        (
+            "tie_word_embeddings",
+            json!("yes"),
+            "neither true nor false",
+        ),
+    ] {
+        refused(with("gpt2", key, value).path(), &["config.json", says]);
+    }
+    refused(
+        with("llama", "num_key_value_heads", json!(4)).path(),
+        &["4 key-value heads among 6"],
+    );
+    refused(with("llama", "head_dim", json!(7)).path(), &["even number"]);
+    refused(
+        with("qwen2", "layer_types", json!(["full_attention"])).path(),
+        &["3 layers", "kinds of 1"],
+    );
+    refused(
+        with("gemma2", "sliding_window", json!(null)).path(),
+        &["does not set sliding_window"],
+    );
+    refused(
+        with("gemma2", "layer_types", json!(["a", "b", "c", "d"])).path(),
+        &["kind of layer \"a\""],
+    );
+}
+
+#[test]
+fn a_setting_that_changes_the_numbers_is_never_passed_over() {
+    for (name, key, value, says) in [
+        (
+            "gpt2",
+            "scale_attn_by_inverse_layer_idx",
+            json!(true),
+            "scale_attn_by_inverse_layer_idx",
+        ),
+        (
+            "gpt2",
+            "add_cross_attention",
+            json!(true),
+            "add_cross_attention",
+        ),
+        (
+            "gpt2",
+            "activation_function",
+            json!("quick_gelu"),
+            "quick_gelu",
+        ),
+        ("llama", "hidden_act", json!("relu2"), "relu2"),
+        (
+            "llama",
+            "quantization_config",
+            json!({"bits": 4}),
+            "quantised",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_type": "longrope", "factor": 2.0}),
+            "\"longrope\"",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_type": "linear"}),
+            "does not set factor",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_type": "yarn", "wobble": 1.0}),
+            "wobble",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_type": "linear", "factor": -2}),
+            "factor",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_theta": 1.0}),
+            "above 1",
+        ),
+        ("llama", "rope_parameters", json!(7), "not a table"),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"partial_rotary_factor": 0.5}),
+            "whole heads",
+        ),
+        (
+            "neox-parallel",
+            "rope_parameters",
+            json!({"partial_rotary_factor": 1.5}),
+            "more than there is",
+        ),
+        (
+            "neox-parallel",
+            "rope_parameters",
+            json!({"partial_rotary_factor": 0.4}),
+            "even number",
+        ),
+        (
+            "gemma2",
+            "use_bidirectional_attention",
+            json!(true),
+            "use_bidirectional_attention",
+        ),
+        (
+            "gemma3",
+            "rope_parameters",
+            json!({"rope_type": "default"}),
+            "full_attention",
+        ),
+        (
+            "mistral",
+            "layer_types",
+            json!(["full_attention", "sliding_attention", "full_attention"]),
+            "one kind",
+        ),
+    ] {
+        refused(
+            with(name, key, value).path(),
+            &["config.json", says].map(|says| {
+                if says == "config.json" && key == "quantization_config" {
+                    "Path"
+                } else {
+                    says
+                }
+            }),
+        );
+    }
+}
+
+#[test]
+fn weights_must_be_those_of_the_configuration() {
+    let without = with_tensors("gpt2", |tensors| {
+        tensors.remove("transformer.h.1.mlp.c_fc.weight");
+    });
+    refused(
+        without.path(),
+        &["lack the tensor \"transformer.h.1.mlp.c_fc.weight\""],
+    );
+    let without = with_tensors("gpt2", |tensors| {
+        tensors.retain(|name, _| !name.contains("h.2."));
+    });
+    refused(without.path(), &["lack 12 tensors", "transformer.h.2."]);
+    let extra = with_tensors("gpt2", |tensors| {
+        let one = Tensor::ones(3, DType::F32, &Device::Cpu).expect("ones");
+        tensors.insert("transformer.h.0.adapter.weight".to_owned(), one);
+    });
+    refused(
+        extra.path(),
+        &[
+            "hold the tensor \"transformer.h.0.adapter.weight\"",
+            "another network",
+        ],
+    );
+    refused(
+        with("gpt2", "n_layer", json!(2)).path(),
+        &["hold 12 tensors", "another network"],
+    );
+    refused(
+        with("gpt2", "n_layer", json!(9)).path(),
+        &["lack", "with 9 layers"],
+    );
+    refused(
+        with("gpt2", "vocab_size", json!(300)).path(),
+        &["transformer.wte.weight", "[283, 30]", "[300, 30]"],
+    );
+    let misshapen = with_tensors("gpt2", |tensors| {
+        let name = "transformer.h.0.attn.c_proj.weight";
+        let other = tensors[name].narrow(0, 0, 20).expect("fewer rows");
+        tensors.insert(name.to_owned(), other.contiguous().expect("rows"));
+    });
+    refused(
+        misshapen.path(),
+        &["transformer.h.0.attn.c_proj.weight", "[20, 30]", "[30, 30]"],
+    );
+    // Untied and without an unembedding.
+    refused(
+        with("gpt2", "tie_word_embeddings", json!(false)).path(),
+        &["lack the tensor \"lm_head.weight\""],
+    );
+    // Biases that the configuration denies.
+    refused(
+        with("llama-bias-tied", "mlp_bias", json!(false)).path(),
+        &["hold 9 tensors", "mlp."],
+    );
+}
+
+#[test]
+fn old_masks_and_frequencies_are_no_extra_tensors() {
+    let copy = with_tensors("gpt2", |tensors| {
+        let mask = Tensor::ones((1, 1, 40, 40), DType::U8, &Device::Cpu).expect("ones");
+        tensors.insert("transformer.h.0.attn.bias".to_owned(), mask);
+        let low = Tensor::new(-1e4f32, &Device::Cpu).expect("a number");
+        tensors.insert("transformer.h.0.attn.masked_bias".to_owned(), low);
+    });
+    assert!(try_open(copy.path()).is_ok());
+    let copy = with_tensors("llama", |tensors| {
+        let frequencies = Tensor::ones(4, DType::F32, &Device::Cpu).expect("ones");
+        let name = "model.layers.0.self_attn.rotary_emb.inv_freq";
+        tensors.insert(name.to_owned(), frequencies);
+    });
+    assert!(try_open(copy.path()).is_ok());
+}
+
+#[test]
+fn values_that_are_no_numbers_are_refused() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let copy = with_tensors("gpt2", |tensors| {
+            let name = "transformer.h.2.mlp.c_proj.bias";
+            let mut values = tensors[name].to_vec1::<f32>().expect("float32");
+            values[29] = bad;
+            let spoilt = Tensor::from_vec(values, 30, &Device::Cpu).expect("a tensor");
+            tensors.insert(name.to_owned(), spoilt);
+        });
+        refused(
+            copy.path(),
+            &["transformer.h.2.mlp.c_proj.bias", "NaN or infinite"],
+        );
+    }
+    for (name, dtype) in [("mistral-half", DType::F16), ("qwen2-bfloat", DType::BF16)] {
+        let copy = with_tensors(name, |tensors| {
+            let mut values = vec![1.0f32; 24];
+            values[3] = f32::NAN;
+            let spoilt = Tensor::from_vec(values, 24, &Device::Cpu)
+                .and_then(|tensor| tensor.to_dtype(dtype))
+                .expect("a tensor");
+            tensors.insert("model.norm.weight".to_owned(), spoilt);
+        });
+        refused(copy.path(), &["model.norm.weight", "NaN or infinite"]);
+    }
+    let whole = with_tensors("gpt2", |tensors| {
+        let whole = Tensor::ones(30, DType::I64, &Device::Cpu).expect("ones");
+        tensors.insert("transformer.ln_f.weight".to_owned(), whole);
+    });
+    refused(
+        whole.path(),
+        &["transformer.ln_f.weight", "64-bit integers", "quantised"],
+    );
+}
+
+#[test]
+fn damaged_weights_files_are_told_apart() {
+    refused(
+        with_bytes(|bytes| bytes.truncate(bytes.len() - 1)).path(),
+        &["cut off", "download it again"],
+    );
+    refused(
+        with_bytes(|bytes| bytes.truncate(bytes.len() / 2)).path(),
+        &["cut off"],
+    );
+    refused(with_bytes(|bytes| bytes.truncate(100)).path(), &["cut off"]);
+    refused(
+        with_bytes(|bytes| bytes.truncate(5)).path(),
+        &["only 5 bytes"],
+    );
+    refused(with_bytes(Vec::clear).path(), &["only 0 bytes"]);
+    refused(
+        with_bytes(|bytes| bytes.push(0)).path(),
+        &["1 bytes follow"],
+    );
+    refused(
+        with_bytes(|bytes| bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes())).path(),
+        &["header would have 18446744073709551615 bytes"],
+    );
+    refused(
+        with_bytes(|bytes| bytes[..8].copy_from_slice(&99_999_999u64.to_le_bytes())).path(),
+        &["cut off", "99999999"],
+    );
+    refused(
+        with_bytes(|bytes| bytes[20] = b'}').path(),
+        &["header", "damaged"],
+    );
+    refused(
+        with_bytes(|bytes| bytes[8] = 0xFF).path(),
+        &["header", "damaged"],
+    );
+    refused(
+        with_bytes(|bytes| *bytes = b"PK\x03\x04 and the rest of an archive".to_vec()).path(),
+        &["PyTorch file"],
+    );
+    refused(
+        with_bytes(|bytes| *bytes = b"version https://git-lfs.github.com/spec/v1".to_vec()).path(),
+        &["no safetensors file"],
+    );
+}
+
+/// Headers that promise more than the file holds must not make us allocate it.
+#[test]
+fn lying_headers_are_refused() {
+    let one = |dtype: &str, shape: &str, offsets: &str| {
+        format!(r#"{{"x":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}}}"#)
+    };
+    for (header, data, says) in [
+        (one("F32", "[4]", "[0,8]"), 8, "does not fill"),
+        (one("F32", "[1099511627776]", "[0,4398046511104]"), 8, "cut off"),
+        (one("F32", "[4611686018427387904,4]", "[0,0]"), 8, "does not fill"),
+        (one("F32", "[-1]", "[0,4]"), 4, "damaged"),
+        (one("F32", "[1]", "[8,4]"), 8, "does not fill"),
+        (one("F33", "[1]", "[0,4]"), 4, "unknown type"),
+        (one("F32", "[1]", "[4,8]"), 8, "overlap or leave a gap"),
+        (
+            r#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"y":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#.to_owned(),
+            4,
+            "overlap or leave a gap",
+        ),
+        ("[]".to_owned(), 0, "damaged"),
+        ("{}".to_owned(), 0, "lack"),
+    ] {
+        refused(with_header(&header, data).path(), &[says]);
+    }
+}
+
+#[test]
+fn a_tokenizer_must_be_whole_and_fit() {
+    let edit = |edit: &dyn Fn(&mut Value)| {
+        let copy = tiny("gpt2");
+        let path = copy.path().join("tokenizer.json");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let mut value: Value = serde_json::from_str(&text).expect("JSON");
+        edit(&mut value);
+        std::fs::write(&path, value.to_string()).expect("written");
+        copy
+    };
+    let copy = tiny("gpt2");
+    std::fs::write(copy.path().join("tokenizer.json"), "{\"model\":").expect("written");
+    refused(copy.path(), &["tokenizer.json cannot be understood"]);
+    refused(
+        edit(&|value| value["model"] = json!(null)).path(),
+        &["cannot be understood"],
+    );
+    refused(
+        edit(&|value| value["pre_tokenizer"] = json!({"type": "Split", "pattern": {"Regex": "(("}, "behavior": "Isolated", "invert": false})).path(),
+        &["cannot be understood"],
+    );
+    let beyond = edit(&|value| {
+        value["model"]["vocab"]["beyond"] = json!(283);
+        value["model"]["vocab"]["far beyond"] = json!(4_000_000_000u32);
+    });
+    refused(
+        beyond.path(),
+        &[
+            "does not fit",
+            "embeddings for 283 tokens",
+            "2 of the tokenizer's",
+            "number 283",
+        ],
+    );
+
+    // Some published models have one more added token than embeddings: they open, and that token is refused.
+    let added = edit(&|value| {
+        let token = json!({"id": 283, "content": "<image>", "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false, "special": true});
+        value["added_tokens"]
+            .as_array_mut()
+            .expect("a list")
+            .push(token);
+    });
+    let model = try_open(added.path()).expect("opens");
+    assert!(
+        model.card.notes[0].contains("<image>"),
+        "{:?}",
+        model.card.notes
+    );
+    assert!(model.tokenizer.encode("Mara").is_ok());
+    let message = model
+        .tokenizer
+        .encode("Mara <image>")
+        .expect_err("no embedding")
+        .to_string();
+    assert!(message.contains("283 (<image>)"), "{message}");
+}
+
+#[test]
+fn tokens_read_as_text_and_answers_are_one_token() {
+    let model = try_open(&fixture("parity/gpt2")).expect("opens");
+    let tokenizer = &model.tokenizer;
+    let text = "Mara went to the isle of Größe.";
+    let encoding = tokenizer.encode(text).expect("it can be split");
+    assert_eq!(tokenizer.decode(&encoding.ids).expect("joined"), text);
+    assert!(
+        encoding.tokens.contains(&" the".to_owned()),
+        "{:?}",
+        encoding.tokens
+    );
+    assert!(
+        encoding.tokens.contains(&"\\xC3".to_owned()),
+        "{:?}",
+        encoding.tokens
+    );
+    let found = encoding.find(text, "the isle").expect("it stands there");
+    assert_eq!(encoding.tokens[found].concat(), " the isle");
+    let shared = encoding.find(text, "ö").expect("it stands there");
+    assert_eq!(shared.len(), 2, "two bytes, two tokens");
+    assert!(
+        encoding
+            .find(text, "Paris")
+            .expect_err("absent")
+            .to_string()
+            .contains("Paris")
+    );
+    assert!(encoding.find(text, "  ").is_err());
+
+    let the = tokenizer.id_of(" the").expect("one token");
+    assert_eq!(tokenizer.token_text(the), " the");
+    let message = tokenizer.id_of(" Varn").expect_err("several").to_string();
+    assert!(message.contains("tokens (\" \", \"V\""), "{message}");
+    assert!(message.contains("its first is \" \""), "{message}");
+    assert!(tokenizer.id_of("").is_err());
+    assert!(tokenizer.check_id(282).is_ok());
+    assert!(
+        tokenizer
+            .check_id(283)
+            .expect_err("outside")
+            .to_string()
+            .contains("283")
+    );
+    assert!(tokenizer.decode(&[9_999]).is_err());
+    assert_eq!(tokenizer.token_text(9_999), "[unused 9999]");
+
+    // A vocabulary that puts a space of its own before every text.
+    let model = try_open(&fixture("parity/llama")).expect("opens");
+    let the = model.tokenizer.id_of(" the").expect("one token");
+    assert_eq!(model.tokenizer.token_text(the), " the");
+    let encoding = model.tokenizer.encode("the isle").expect("it can be split");
+    assert_eq!(encoding.tokens[..2], ["<s>", " the"]);
+    assert_eq!(encoding.spans[0], (0, 0));
+    assert_eq!(encoding.find("the isle", "the").expect("found"), 1..2);
+}
+
+#[test]
+fn a_badge_is_measured_and_a_broken_one_is_noted() {
+    let copy = tiny("gpt2");
+    let expected =
+        candle_core::safetensors::load(fixture("parity/gpt2/expected.safetensors"), &Device::Cpu)
+            .expect("readable");
+    let tokens: Vec<u32> = expected["tokens.0"]
+        .to_dtype(DType::U32)
+        .and_then(|tokens| tokens.to_vec1())
+        .expect("ids");
+    let row = expected["logits.0"]
+        .get(7)
+        .and_then(|row| row.to_vec1::<f32>())
+        .expect("a row");
+    let badge = |logits: &[f32]| {
+        let value = json!({
+            "format": 1,
+            "reference": "transformers, eager attention, float32",
+            "tokens": tokens,
+            "checks": [{"position": 7, "ids": [0, 5, 282], "logits": logits}],
+        });
+        std::fs::write(copy.path().join("parity.json"), value.to_string()).expect("written");
+        try_open(copy.path()).expect("opens").card
+    };
+    let card = badge(&[row[0], row[5], row[282]]);
+    assert!(card.parity.expect("measured") < 1e-4);
+    assert!(
+        card.parity_reference
+            .expect("named")
+            .starts_with("transformers")
+    );
+    let card = badge(&[row[0], row[5] + 0.5, row[282]]);
+    assert!((card.parity.expect("measured") - 0.5).abs() < 1e-3);
+    let card = badge(&[row[0], row[5]]);
+    assert_eq!(card.parity, None);
+    assert!(card.notes[0].contains("parity.json"), "{:?}", card.notes);
+    let options = OpenOptions {
+        measure_parity: false,
+        ..OpenOptions::default()
+    };
+    let card = open(&copy.path().to_string_lossy(), &options)
+        .expect("opens")
+        .card;
+    assert_eq!((card.parity, card.notes.len()), (None, 0));
+}
+
+#[test]
+fn devices_have_names() {
+    assert!(device_named("cpu").expect("always there").is_cpu());
+    for name in ["", "gpu", "cuda:x", "cpu:1", "cuda:"] {
+        let message = device_named(name).expect_err(name).to_string();
+        assert!(message.contains("cpu, cuda:N and metal"), "{message}");
+    }
+}
