@@ -1,0 +1,316 @@
+//! The real binary, as a script uses it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use whyfinder_experiment::{Outcome, read_result};
+
+const MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/fixtures/parity/gpt2"
+);
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
+    }
+
+    /// The one sentence of a command that came to nothing.
+    fn complaint(&self, code: i32) -> &str {
+        assert_eq!(self.code, code, "{}", self.err);
+        assert_eq!(self.out, "");
+        assert_eq!(self.err.trim_end().lines().count(), 1, "{}", self.err);
+        self.err.trim_end()
+    }
+}
+
+fn whyfinder(folder: &Path, words: &[&str]) -> Said {
+    let output = Command::new(env!("CARGO_BIN_EXE_whyfinder"))
+        .args(words)
+        .current_dir(folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("RAYON_NUM_THREADS")
+        .output()
+        .expect("the binary starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the program speaks UTF-8");
+    Said {
+        code: output.status.code().expect("it ended by itself"),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// A folder with `run.toml` and `trace.toml` about the tiny random GPT-2.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = format!(
+        "instrument = \"run\"\nmodel = {MODEL:?}\n[input]\nprompt = \"The lighthouse of Varn\"\n\
+         [run]\nsites = [\"blocks.*.attn.hook_pattern\", \"logits\"]\ntop = 5\n"
+    );
+    let trace = format!(
+        "instrument = \"causal-trace\"\nmodel = {MODEL:?}\nseed = 3\n\
+         [input]\nprompt = \"The lighthouse of Varn\"\nsubject = \"lighthouse\"\n\
+         [corruption]\nkind = \"noise\"\nsamples = 3\n[trace]\nwindow = 2\n"
+    );
+    fs::write(folder.path().join("run.toml"), run).expect("writes");
+    fs::write(folder.path().join("trace.toml"), trace).expect("writes");
+    folder
+}
+
+fn result(folder: &TempDir, out: &str) -> Outcome {
+    read_result(&folder.path().join(out).join("result.npz")).expect("the result reads back")
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let folder = folder();
+    for words in [
+        &["--help"][..],
+        &["open", "--help"],
+        &["run", "--help"],
+        &["estimate", "--help"],
+        &["inspect", "--help"],
+        &["gallery", "--help"],
+    ] {
+        let said = whyfinder(folder.path(), words);
+        assert_eq!(said.code, 0);
+        assert!(said.out.contains("Example: whyfinder"), "{}", said.out);
+        assert_eq!(said.err, "");
+    }
+    let said = whyfinder(folder.path(), &["--version"]);
+    assert!(said.out.starts_with("whyfinder "), "{}", said.out);
+}
+
+#[test]
+fn a_run_writes_what_it_was_asked_for() {
+    let folder = folder();
+    let said = whyfinder(folder.path(), &["run", "run.toml", "--out", "deep/er"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.err, "", "there is no terminal to draw a bar on");
+    assert!(
+        said.out.contains("Wrote deep/er/result.npz"),
+        "{}",
+        said.out
+    );
+    let outcome = result(&folder, "deep/er");
+    let pattern = outcome
+        .field("blocks.2.attn.hook_pattern")
+        .expect("the last layer's pattern");
+    assert_eq!(pattern.shape(), [6, 14, 14]);
+    for row in pattern.values.chunks(14) {
+        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+    assert!(outcome.field("logits").is_some());
+    let scalars = fs::read(folder.path().join("deep/er/result.json")).expect("reads");
+    let scalars: Value = serde_json::from_slice(&scalars).expect("is JSON");
+    assert!(scalars["seconds"].as_f64().expect("a number") > 0.0);
+}
+
+#[test]
+fn with_json_everything_said_is_json() {
+    let folder = folder();
+    let said = whyfinder(
+        folder.path(),
+        &["run", "trace.toml", "--out", "out", "--json"],
+    );
+    assert_eq!(said.code, 0, "{}", said.err);
+    let events: Vec<Value> = said
+        .err
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    assert!(events.iter().any(|e| e["event"] == "opening"));
+    let last = events
+        .iter()
+        .rfind(|e| e["event"] == "progress")
+        .expect("there was progress");
+    assert_eq!(last["done"], last["total"]);
+    let answer = said.json();
+    let outcome = result(&folder, "out");
+    let clean = answer["reference"]["clean"].as_f64().expect("a number");
+    assert!((clean - f64::from(outcome.summary.reference["clean"])).abs() < 1e-6);
+    for kind in ["residual", "mlp", "attention"] {
+        let field = outcome.field(kind).expect(kind);
+        assert_eq!(field.shape(), [14, 3]);
+        assert!(field.mask.iter().all(|&measured| measured));
+    }
+}
+
+#[test]
+fn settings_can_be_changed_for_one_run() {
+    let folder = folder();
+    let said = whyfinder(
+        folder.path(),
+        &[
+            "run",
+            "trace.toml",
+            "--out",
+            "out",
+            "--set",
+            "trace.kinds=mlp",
+            "--set",
+            "corruption.samples=2",
+        ],
+    );
+    assert_eq!(said.code, 0, "{}", said.err);
+    let outcome = result(&folder, "out");
+    assert!(outcome.field("mlp").is_some());
+    assert!(outcome.field("residual").is_none());
+    let counts = outcome.field("mlp").and_then(|f| f.count.clone());
+    assert_eq!(counts.expect("there are samples")[0], 2);
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_numbers() {
+    let folder = folder();
+    for (threads, out) in [("1", "one"), ("2", "two")] {
+        let words = ["run", "trace.toml", "--out", out, "--threads", threads];
+        let said = whyfinder(folder.path(), &words);
+        assert_eq!(said.code, 0, "{}", said.err);
+    }
+    let (one, two) = (result(&folder, "one"), result(&folder, "two"));
+    for (a, b) in one.fields.iter().zip(&two.fields) {
+        for (a, b) in a.values.iter().zip(&b.values) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn requests_that_cannot_be_meant_end_with_two() {
+    let folder = folder();
+    let complaint = |words: &[&str]| whyfinder(folder.path(), words).complaint(2).to_string();
+    assert!(complaint(&["run", "nothing.toml", "--out", "out"]).ends_with("nothing.toml"));
+    assert!(complaint(&["run", "run.toml"]).contains("--out"));
+    assert!(complaint(&["runn"]).contains("run"));
+    let unknown = complaint(&["run", "run.toml", "--out", "out", "--set", "run.tops=3"]);
+    assert!(unknown.contains("top"), "{unknown}");
+    let device = ["run", "run.toml", "--out", "out", "--device", "abacus"];
+    assert!(complaint(&device).contains("abacus"));
+    let model = [
+        "run",
+        "run.toml",
+        "--out",
+        "out",
+        "--set",
+        "model=./no/such",
+    ];
+    assert!(complaint(&model).contains("no/such"));
+    assert!(complaint(&["inspect", "demo:atlantis"]).contains("atlantis"));
+    assert!(complaint(&["gallery", "no-scene", "--out", "x"]).contains("no-scene"));
+    assert!(!folder.path().join("out").exists(), "nothing was run");
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_former_result_as_it_was() {
+    let folder = folder();
+    let first = whyfinder(folder.path(), &["run", "run.toml", "--out", "out"]);
+    assert_eq!(first.code, 0, "{}", first.err);
+    let files = ["result.npz", "result.json"];
+    let read = || files.map(|f| fs::read(folder.path().join("out").join(f)).expect("reads"));
+    let before = read();
+    let words = [
+        "run",
+        "run.toml",
+        "--out",
+        "out",
+        "--set",
+        "run.sites=blocks.9.hook_resid_post",
+    ];
+    let said = whyfinder(folder.path(), &words);
+    assert!(said.complaint(1).contains("blocks.9"), "{}", said.err);
+    assert_eq!(before, read());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_said() {
+    let folder = folder();
+    fs::write(folder.path().join("taken"), "a file").expect("writes");
+    let said = whyfinder(folder.path(), &["run", "run.toml", "--out", "taken"]);
+    assert!(said.complaint(1).contains("taken"), "{}", said.err);
+}
+
+#[test]
+fn an_estimate_says_the_cost_and_runs_nothing() {
+    let folder = folder();
+    let said = whyfinder(folder.path(), &["estimate", "trace.toml"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for word in ["memory", "passes", "time"] {
+        assert!(said.out.contains(word), "{}", said.out);
+    }
+    let one = whyfinder(folder.path(), &["estimate", "trace.toml", "--json"]).json();
+    let words = [
+        "estimate",
+        "trace.toml",
+        "--json",
+        "--set",
+        "corruption.samples=6",
+    ];
+    let two = whyfinder(folder.path(), &words).json();
+    assert_eq!(one["fits"], true);
+    let plain = |v: &Value| v["passes_plain"].as_f64().expect("a number");
+    assert!(plain(&two) > 1.5 * plain(&one), "{one} {two}");
+    let files = fs::read_dir(folder.path()).expect("lists").count();
+    assert_eq!(files, 2, "nothing was written");
+}
+
+#[test]
+fn a_model_says_what_it_is() {
+    let folder = folder();
+    let said = whyfinder(folder.path(), &["inspect", MODEL]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for words in [
+        "GPT-2 (GPT2LMHeadModel)",
+        "3, each 6 heads of width 5",
+        "283 tokens",
+        "blocks.*.attn.hook_pattern",
+        "layers 0 to 2",
+    ] {
+        assert!(said.out.contains(words), "{words} is not in {}", said.out);
+    }
+    let json = whyfinder(folder.path(), &["inspect", MODEL, "--json"]).json();
+    assert_eq!(json["layers"], 3);
+    assert_eq!(json["d_model"], 30);
+    let sites = json["sites"].as_array().expect("a list");
+    assert!(sites.iter().any(|s| s == "blocks.1.hook_mlp_out"));
+    assert_eq!(json["model_digest"].as_str().expect("text").len(), 64);
+}
+
+#[test]
+fn the_gallery_lists_its_scenes() {
+    let folder = folder();
+    let said = whyfinder(folder.path(), &["gallery"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.lines().any(|l| l.starts_with("tower-fact ")));
+    assert!(said.out.lines().all(|l| l.ends_with('.')), "{}", said.out);
+}
+
+#[test]
+fn without_a_display_the_window_says_so() {
+    let folder = folder();
+    let said = whyfinder(folder.path(), &["open", MODEL]);
+    assert!(said.complaint(1).contains("display"), "{}", said.err);
+}
+
+#[test]
+fn a_model_may_be_named_relative_to_where_one_is() {
+    let folder = folder();
+    let there = folder.path().join("copy");
+    fs::create_dir(&there).expect("makes a folder");
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(PathBuf::from(MODEL).join(file), there.join(file)).expect("copies");
+    }
+    let said = whyfinder(folder.path(), &["inspect", "copy"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("model       copy"), "{}", said.out);
+}

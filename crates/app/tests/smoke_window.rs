@@ -1,0 +1,206 @@
+//! The real binary in a real window, on a display without a screen: a hand clicks, and an eye compares.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+use tempfile::TempDir;
+
+const MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/fixtures/parity/gpt2"
+);
+/// Software rendering on a loaded machine is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A display of its own, gone at the end of the test.
+struct Screen {
+    server: Child,
+    name: String,
+}
+
+impl Screen {
+    fn start() -> Self {
+        let mut server = Command::new("Xvfb")
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                "1440x900x24",
+                "-nolisten",
+                "tcp",
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is missing; `cargo xtask test` installs it, or `apt-get install xvfb`");
+        let mut number = String::new();
+        let out = server.stdout.take().expect("piped");
+        BufReader::new(out)
+            .read_line(&mut number)
+            .expect("Xvfb says its display");
+        let number = number.trim();
+        assert!(!number.is_empty(), "Xvfb found no free display");
+        Self {
+            name: format!(":{number}"),
+            server,
+        }
+    }
+
+    fn hand(&self, words: &[&str]) {
+        let status = Command::new("xdotool")
+            .args(words)
+            .env("DISPLAY", &self.name)
+            .status()
+            .expect(
+                "xdotool is missing; `cargo xtask test` installs it, or `apt-get install xdotool`",
+            );
+        assert!(status.success(), "xdotool {words:?}");
+    }
+
+    fn click(&self, x: u32, y: u32) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.hand(&["mousemove", &x, &y]);
+        sleep(Duration::from_millis(150));
+        self.hand(&["click", "1"]);
+    }
+
+    fn look(&self) -> RgbImage {
+        let seen = Command::new("import")
+            .args(["-window", "root", "png:-"])
+            .env("DISPLAY", &self.name)
+            .output()
+            .expect("import is missing; `cargo xtask test` installs it, or `apt-get install imagemagick`");
+        image::load_from_memory(&seen.stdout)
+            .expect("a picture of the screen")
+            .to_rgb8()
+    }
+
+    /// Looks until the picture passes, and gives it; the last one is in the message otherwise.
+    fn look_until(&self, what: &str, passes: impl Fn(&RgbImage) -> bool) -> RgbImage {
+        let began = Instant::now();
+        loop {
+            let picture = self.look();
+            if passes(&picture) {
+                return picture;
+            }
+            if began.elapsed() > PATIENCE {
+                let at = std::env::temp_dir().join("whyfinder-smoke-failed.png");
+                picture.save(&at).expect("saves");
+                panic!(
+                    "{what} was not seen in time; the screen is in {}",
+                    at.display()
+                );
+            }
+            sleep(Duration::from_millis(250));
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// The program, with a home of its own, ended with the test.
+struct Program {
+    child: Child,
+    _home: TempDir,
+}
+
+impl Program {
+    fn start(screen: &Screen, words: &[&str]) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        close_to_others(home.path());
+        let child = Command::new(env!("CARGO_BIN_EXE_whyfinder"))
+            .args(words)
+            .env("DISPLAY", &screen.name)
+            .env_remove("WAYLAND_DISPLAY")
+            .env("XDG_RUNTIME_DIR", home.path())
+            .env("HOME", home.path())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .current_dir(home.path())
+            .spawn()
+            .expect("the binary starts");
+        Self { child, _home: home }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+fn close_to_others(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let own = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(folder, own).expect("closes the folder");
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_folder: &Path) {}
+
+/// Mean of all channels, 0 to 255.
+fn brightness(picture: &RgbImage) -> f64 {
+    let sum: u64 = picture.iter().map(|&c| u64::from(c)).sum();
+    sum as f64 / picture.len().max(1) as f64
+}
+
+/// Pixels whose channels lie far apart: maps are colourful, the window around them is not.
+fn colourful(picture: &RgbImage) -> usize {
+    picture
+        .pixels()
+        .filter(|p| {
+            p.0.iter()
+                .max()
+                .zip(p.0.iter().min())
+                .is_some_and(|(a, b)| a - b > 60)
+        })
+        .count()
+}
+
+/// The window is up once the screen, black at first, shows more than a few colours.
+fn is_up(picture: &RgbImage) -> bool {
+    let first = picture.get_pixel(0, 0);
+    picture.pixels().filter(|p| *p != first).count() > 10_000
+}
+
+#[test]
+fn a_click_on_the_theme_turns_the_window_light() {
+    let screen = Screen::start();
+    let _program = Program::start(&screen, &["open", MODEL]);
+    let dark = screen.look_until("the window", is_up);
+    assert!(
+        brightness(&dark) < 80.0,
+        "it starts dark: {}",
+        brightness(&dark)
+    );
+    screen.click(1410, 22);
+    let light = screen.look_until("the light theme", |p| brightness(p) > 180.0);
+    assert_eq!(light.dimensions(), dark.dimensions());
+}
+
+#[test]
+fn a_typed_prompt_shows_its_attention() {
+    let screen = Screen::start();
+    let _program = Program::start(&screen, &["open", MODEL]);
+    let before = screen.look_until("the window", is_up);
+    sleep(Duration::from_secs(1));
+    // There is no window manager to give the keyboard to the window.
+    screen.hand(&["search", "--name", "^Whyfinder$", "windowfocus"]);
+    screen.click(500, 70);
+    screen.hand(&["type", "--delay", "40", "The lighthouse of Varn"]);
+    screen.hand(&["key", "Return"]);
+    let few = colourful(&before);
+    screen.look_until("the attention atlas", |p| colourful(p) > few + 20_000);
+}
