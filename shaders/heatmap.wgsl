@@ -18,8 +18,10 @@ struct Style {
     not_finite_second: u32,
     ink_on_light: u32,
     ink_on_dark: u32,
-    // Out of eight.
-    ink_weight: u32,
+    // Out of sixteen: for hatching on nearly black or white cells, for hatching on others, for dots.
+    hatch_weight_extreme: u32,
+    hatch_weight: u32,
+    dot_weight: u32,
 }
 
 struct View {
@@ -148,12 +150,14 @@ fn bytes(colour: u32) -> vec3<u32> {
     return vec3<u32>(colour, colour >> 8u, colour >> 16u) & vec3<u32>(255u);
 }
 
-fn inked(colour: u32) -> u32 {
+fn luma(colour: u32) -> u32 {
     let c = bytes(colour);
-    let luma = 77u * c.r + 150u * c.g + 29u * c.b;
-    let ink = bytes(select(uniforms.style.ink_on_dark, uniforms.style.ink_on_light, luma > (128u << 8u)));
-    let weight = uniforms.style.ink_weight;
-    let mixed = (c * (8u - weight) + ink * weight + vec3<u32>(4u)) / vec3<u32>(8u);
+    return (77u * c.r + 150u * c.g + 29u * c.b) >> 8u;
+}
+
+fn inked(colour: u32, weight: u32) -> u32 {
+    let ink = bytes(select(uniforms.style.ink_on_dark, uniforms.style.ink_on_light, luma(colour) >= 128u));
+    let mixed = (bytes(colour) * (16u - weight) + ink * weight + vec3<u32>(8u)) / vec3<u32>(16u);
     return mixed.r | (mixed.g << 8u) | (mixed.b << 16u) | (colour & 0xff000000u);
 }
 
@@ -182,10 +186,14 @@ fn pixel_colour(group: Reduced, phase: vec2<u32>) -> u32 {
         index = colour_index(group.extreme, 1.0);
     }
     let colour = uniforms.style.colours[index / 4u][index % 4u];
-    let hatch = (group.kinds & 1u) == 0u && (x + y) % uniforms.view.period < uniforms.view.line;
-    let dot = (group.kinds & 2u) != 0u && near_dot(x) && near_dot(y);
-    if hatch || dot {
-        return inked(colour);
+    let hatched = (group.kinds & 1u) == 0u && (x + y) % uniforms.view.period < uniforms.view.line;
+    let dotted = (group.kinds & 2u) != 0u && near_dot(x) && near_dot(y);
+    if dotted {
+        return inked(colour, uniforms.style.dot_weight);
+    }
+    if hatched {
+        let extreme = luma(colour) < 48u || luma(colour) >= 208u;
+        return inked(colour, select(uniforms.style.hatch_weight, uniforms.style.hatch_weight_extreme, extreme));
     }
     return colour;
 }

@@ -34,12 +34,16 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
     let fields: Vec<&Field> = layers.iter().map(|&(_, field)| field).collect();
     let atlas = MapArray::atlas(&fields)?.with_causal_mask();
     let (row, head) = strongest_head(&atlas);
-    let style = MapStyle::sequential(ColourMap::Magma, theme, 0.0, 1.0);
+    // On paper the strong weights are the dark ones: pale yellow would drown in white.
+    let style = MapStyle {
+        flip: theme == Theme::Light,
+        ..MapStyle::sequential(ColourMap::Magma, theme, 0.0, 1.0)
+    };
 
     let mut canvas = Canvas::new(theme);
     let title = TextLook::new(Face::SansBold, 15.0, theme.text());
     canvas.text(MARGIN, MARGIN + 12.0, title, "Attention");
-    let top = MARGIN + 52.0;
+    let top = MARGIN + 68.0;
     let (atlas_width, atlas_bottom) = draw_atlas(
         &mut canvas,
         &atlas,
@@ -194,10 +198,11 @@ fn draw_atlas(
         let look = label.anchored(Anchor::End);
         canvas.text(x - 7.0, middle, look, &layer.to_string());
     }
-    let axis = TextLook::new(Face::Sans, 10.0, theme.muted());
-    canvas.text(x, y - 22.0, axis, "head →");
-    let turned = axis.turned(90.0);
-    canvas.text(x - 26.0, y, turned, "layer →");
+    let bold = TextLook::new(Face::SansBold, 12.5, theme.text());
+    let muted = TextLook::new(Face::Sans, 11.0, theme.muted());
+    let start = x + fonts::width("All heads", bold) + 8.0;
+    canvas.text(x, y - 22.0, bold, "All heads");
+    canvas.text(start, y - 22.0, muted, "layer ↓ head →");
     canvas.outline(
         x + head as f32 * pitch[0] - 1.5,
         y + row as f32 * pitch[1] - 1.5,
@@ -234,7 +239,7 @@ fn draw_head(
             None => i.to_string(),
         })
         .collect();
-    let cell = (HEAD_SIDE / keys.max(1) as f32).min(26.0);
+    let cell = (HEAD_SIDE / keys.max(1) as f32).min(36.0);
     let size = 10.5f32.min(cell * 0.9).max(7.0);
     let step = (size / cell).ceil().max(1.0) as usize;
     let look = TextLook::new(Face::Mono, size, theme.muted());

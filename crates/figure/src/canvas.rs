@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use whyfinder_paint::{Colour, Image, Theme};
 
-use crate::{FigureError, base64, raster};
+use crate::{FigureError, base64, fonts, raster};
 
 /// A finished figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,14 +145,17 @@ impl Canvas {
                 Coordinate(y)
             )
         };
+        let content = match look.face {
+            Face::Mono | Face::MonoBold => marked(x, look, text),
+            Face::Sans | Face::SansBold => escaped(text),
+        };
         self.push(format_args!(
-            r#"<text x="{}" y="{}" {} font-size="{}" fill="{}"{anchor}{turn} xml:space="preserve">{}</text>"#,
+            r#"<text x="{}" y="{}" {} font-size="{}" fill="{}"{anchor}{turn} xml:space="preserve">{content}</text>"#,
             Coordinate(x),
             Coordinate(y),
             look.face.attributes(),
             Coordinate(size),
             hex(colour),
-            escaped(text)
         ));
     }
 
@@ -249,6 +252,57 @@ impl Face {
             Face::MonoBold => r#"font-family="JetBrains Mono, monospace" font-weight="600""#,
         }
     }
+}
+
+/// Marks for white space, which the monospaced typeface lacks.
+const MARKS: [char; 3] = ['␣', '⏎', '⇥'];
+
+/// Monospaced text whose marks for white space come from the other typeface, and without ligatures, for `<|` must
+/// stay what it is.
+///
+/// Renderers that miss one glyph set the whole line in another typeface, and shape neighbouring signs together,
+/// unless each run has its own place.
+fn marked(x: f32, look: TextLook, text: &str) -> String {
+    let mut runs: Vec<(bool, String)> = Vec::new();
+    for c in text.chars() {
+        let mark = MARKS.contains(&c);
+        let sign = |c: char| c.is_ascii_punctuation();
+        match runs.last_mut() {
+            Some((of_marks, run)) if *of_marks == mark && !(sign(c) && run.ends_with(sign)) => {
+                run.push(c);
+            }
+            _ => runs.push((mark, c.to_string())),
+        }
+    }
+    if let [(false, run)] = runs.as_slice() {
+        return escaped(run);
+    }
+    let face = |mark: bool| TextLook {
+        face: if mark { Face::Sans } else { look.face },
+        ..look
+    };
+    let widths: Vec<f32> = runs
+        .iter()
+        .map(|(mark, run)| fonts::advance(run, face(*mark)))
+        .collect();
+    let mut left = match look.anchor {
+        Anchor::Start => x,
+        Anchor::Middle => x - widths.iter().sum::<f32>() / 2.0,
+        Anchor::End => x - widths.iter().sum::<f32>(),
+    };
+    let mut content = String::new();
+    for ((mark, run), width) in runs.iter().zip(widths) {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            content,
+            r#"<tspan x="{}" text-anchor="start" {}>{}</tspan>"#,
+            Coordinate(left),
+            face(*mark).face.attributes(),
+            escaped(run)
+        );
+        left += width;
+    }
+    content
 }
 
 /// A coordinate to a hundredth, without trailing zeros.

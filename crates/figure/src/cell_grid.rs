@@ -118,11 +118,11 @@ impl CellGrid {
         }
     }
 
-    /// Lines from lower left to upper right, six units apart, cut to the cell.
+    /// Lines from lower left to upper right, seven units apart, cut to the cell.
     fn hatched(&self, canvas: &mut Canvas, x: f32, y: f32, colour: Colour) {
         let (width, height) = self.inner();
-        let ink = looks::inked(colour);
-        let mut along = 3.0;
+        let ink = looks::hatched(colour);
+        let mut along = 3.5;
         while along < width + height {
             let from = if along <= height {
                 [x, y + along]
@@ -135,7 +135,7 @@ impl CellGrid {
                 [x + width, y + along - width]
             };
             canvas.line(from, to, ink, 0.9);
-            along += 6.0;
+            along += 7.0;
         }
     }
 }

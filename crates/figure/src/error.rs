@@ -1,7 +1,5 @@
 //! What can go wrong while making a figure.
 
-use std::path::PathBuf;
-
 use whyfinder_experiment::ExperimentError;
 use whyfinder_paint::PaintError;
 
@@ -24,6 +22,4 @@ pub enum FigureError {
         "The figure would be {width} x {height} pixels, which is too large; choose a smaller scale."
     )]
     TooLarge { width: u64, height: u64 },
-    #[error("The figure could not be saved: {reason}; check that the folder exists and can be written to. {path}", path = .path.display())]
-    Save { path: PathBuf, reason: String },
 }

@@ -9,8 +9,6 @@ use crate::canvas::{Canvas, TextLook};
 
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
-    // For scripts that the bundled typefaces lack.
-    fonts.load_system_fonts();
     for bytes in [
         &include_bytes!("../../../assets/fonts/Inter-Regular.otf")[..],
         &include_bytes!("../../../assets/fonts/Inter-SemiBold.otf")[..],
@@ -19,6 +17,8 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     ] {
         fonts.load_font_data(bytes.to_vec());
     }
+    // After the bundled ones, which are asked first, for the scripts that they lack.
+    fonts.load_system_fonts();
     fonts.set_sans_serif_family("Inter");
     fonts.set_monospace_family("JetBrains Mono");
     Arc::new(fonts)
@@ -46,6 +46,12 @@ pub(crate) fn width(text: &str, look: TextLook) -> f32 {
         .ok()
         .and_then(|tree| text_right(tree.root()));
     right.unwrap_or(text.chars().count() as f32 * look.size * 0.6)
+}
+
+/// How far a run of text moves what follows it.
+pub(crate) fn advance(text: &str, look: TextLook) -> f32 {
+    let framed = |inner: &str| width(&format!("n{inner}n"), look);
+    framed(text) - framed("")
 }
 
 fn text_right(group: &usvg::Group) -> Option<f32> {

@@ -151,10 +151,10 @@ impl Paint {
         let colour = self.colours[self.cuts.partition_point(|&cut| cut * weight <= value)];
         let hatch = group.kinds & within::SIGNIFICANT == 0 && self.pattern.hatched(x, y);
         let dot = group.kinds & within::ESTIMATE != 0 && self.pattern.dotted(x, y);
-        if hatch || dot {
-            looks::inked(colour)
-        } else {
-            colour
+        match (dot, hatch) {
+            (true, _) => looks::dotted(colour),
+            (false, true) => looks::hatched(colour),
+            (false, false) => colour,
         }
     }
 }

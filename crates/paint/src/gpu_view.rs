@@ -138,7 +138,9 @@ struct StyleUniform {
     not_measured: [u32; 2],
     not_finite: [u32; 2],
     inks: [u32; 2],
-    ink_weight: u32,
+    hatch_weights: [u32; 2],
+    dot_weight: u32,
+    padding: [u32; 2],
 }
 
 #[repr(C)]
@@ -171,7 +173,9 @@ impl StyleUniform {
             not_measured: looks::not_measured(style.theme).map(packed),
             not_finite: looks::not_finite(style.theme).map(packed),
             inks: looks::inks().map(packed),
-            ink_weight: looks::INK_WEIGHT,
+            hatch_weights: looks::HATCH_WEIGHTS,
+            dot_weight: looks::DOT_WEIGHT,
+            padding: [0; 2],
         }
     }
 }

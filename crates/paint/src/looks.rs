@@ -6,8 +6,12 @@ use crate::{Colour, Theme};
 
 pub const BLANK: Colour = [0, 0, 0, 0];
 
-/// Out of eight: how much ink hatching and dots put on a cell's colour.
-pub(crate) const INK_WEIGHT: u32 = 2;
+/// Out of sixteen: how much ink hatching puts on cells that are nearly black or white, and on others. Most cells
+/// without an effect are of the first kind, and their hatching must not outshine the effects.
+pub(crate) const HATCH_WEIGHTS: [u32; 2] = [2, 4];
+
+/// Out of sixteen: how much ink the dots of an estimate put on a cell's colour.
+pub(crate) const DOT_WEIGHT: u32 = 9;
 
 /// The ground of a cell not measured yet, and the dot in its middle.
 pub fn not_measured(theme: Theme) -> [Colour; 2] {
@@ -27,14 +31,38 @@ pub(crate) fn inks() -> [Colour; 2] {
     [Theme::Light.text(), Theme::Dark.text()]
 }
 
-/// A cell's colour with hatching or dots on it.
-pub fn inked(colour: Colour) -> Colour {
-    let [on_light, on_dark] = inks();
-    let luma = 77 * u32::from(colour[0]) + 150 * u32::from(colour[1]) + 29 * u32::from(colour[2]);
-    let ink = if luma > 128 << 8 { on_light } else { on_dark };
-    let mix = |c: u8, i: u8| {
-        ((u32::from(c) * (8 - INK_WEIGHT) + u32::from(i) * INK_WEIGHT + 4) / 8) as u8
+/// A cell's colour under a line of hatching.
+pub fn hatched(colour: Colour) -> Colour {
+    let luma = luma(colour);
+    let [extreme, other] = HATCH_WEIGHTS;
+    let weight = if luma < 48 || luma >= 208 {
+        extreme
+    } else {
+        other
     };
+    inked(colour, weight)
+}
+
+/// A cell's colour under a dot that marks an estimate.
+pub fn dotted(colour: Colour) -> Colour {
+    inked(colour, DOT_WEIGHT)
+}
+
+/// Brightness, 0 to 255.
+fn luma(colour: Colour) -> u32 {
+    let [r, g, b, _] = colour.map(u32::from);
+    (77 * r + 150 * g + 29 * b) >> 8
+}
+
+fn inked(colour: Colour, weight: u32) -> Colour {
+    let [on_light, on_dark] = inks();
+    let ink = if luma(colour) >= 128 {
+        on_light
+    } else {
+        on_dark
+    };
+    let mix =
+        |c: u8, i: u8| ((u32::from(c) * (16 - weight) + u32::from(i) * weight + 8) / 16) as u8;
     [
         mix(colour[0], ink[0]),
         mix(colour[1], ink[1]),
@@ -58,7 +86,7 @@ impl Pattern {
     pub(crate) fn at(pixels_per_point: f32) -> Self {
         let scaled = |points: f32| (points * pixels_per_point).round().max(1.0) as u32;
         Self {
-            period: scaled(6.0),
+            period: scaled(7.0),
             line: scaled(1.0),
             square: scaled(3.0),
         }
