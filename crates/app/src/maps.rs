@@ -18,6 +18,7 @@ pub(crate) mod painted_map;
 pub(crate) mod readout;
 pub mod sample_strip;
 pub mod token_lines;
+pub(crate) mod token_strokes;
 pub mod token_text;
 pub(crate) mod trace_cells;
 pub mod trace_grid;

@@ -340,21 +340,31 @@ pub(crate) fn column_labels(
                 painter.add(shape);
             }
         }
-        if marked.hovered == Some(col) || marked.selected == Some(col) {
-            tick(
-                painter,
-                look,
-                marked.selected == Some(col),
-                |half| {
-                    let y = grid.frame.max.y + 2.0;
-                    [
-                        pos2((centre - half).max(grid.frame.min.x), y),
-                        pos2((centre + half).min(grid.frame.max.x), y),
-                    ]
-                },
-                cell,
-            );
-        }
+        let y = grid.frame.max.y + 2.0;
+        column_tick(painter, look, grid, col, marked, centre, y);
+    }
+}
+
+/// A short line at a marked column's end of the map.
+fn column_tick(
+    painter: &Painter,
+    look: &MapLook,
+    grid: &GridFrame,
+    col: usize,
+    marked: Marked,
+    centre: f32,
+    y: f32,
+) {
+    if marked.hovered == Some(col) || marked.selected == Some(col) {
+        let frame = grid.frame;
+        let ends = |half: f32| {
+            [
+                pos2((centre - half).max(frame.min.x), y),
+                pos2((centre + half).min(frame.max.x), y),
+            ]
+        };
+        let selected = marked.selected == Some(col);
+        tick(painter, look, selected, ends, grid.cell_size().x);
     }
 }
 
@@ -389,6 +399,15 @@ pub(crate) fn column_numbers_above(
                 col.to_string(),
                 font.clone(),
                 colour(look, col, &None, marked),
+            );
+            column_tick(
+                painter,
+                look,
+                grid,
+                col,
+                marked,
+                centre,
+                grid.frame.min.y - 2.0,
             );
         }
     }

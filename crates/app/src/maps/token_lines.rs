@@ -1,22 +1,16 @@
 //! Token-to-token lines of one head: queries left, keys right, one line per weight.
 
-use std::ops::Range;
-
-use egui::{
-    Align2, Color32, DragValue, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui,
-    UiBuilder, pos2, vec2,
-};
-use whyfinder_paint::{ColourMap, Theme};
+use egui::{DragValue, Painter, Pos2, Rect, Response, Role, Sense, Ui, UiBuilder, vec2};
 
 use super::accessible::describe;
-use super::axis_labels::thinned;
-use super::cell_ink::{self, colour32};
+use super::cell_ink;
 use super::grid_input;
 use super::head_view::HeadData;
 use super::heatmap_view::{GridFrame, HeatmapView};
 use super::look::{Cell, Linked, MapLook};
 use super::readout;
-use super::token_text::{in_subject, read_number, short_number, shortened, visible_token};
+use super::token_strokes::{Focus, Sheet};
+use super::token_text::{read_number, shortened, visible_token};
 
 /// A column of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +52,7 @@ pub struct TokenLinesResponse {
 const TALLEST_ROW: f32 = 30.0;
 const NUMBERS: f32 = 30.0;
 /// Room above the first and below the last row, so that its label is not cut.
-const INSET: f32 = 6.0;
+pub(crate) const INSET: f32 = 6.0;
 
 /// Draws the lines of one head over the room left. Pointing at a token leaves only its lines, with their weights.
 pub fn token_lines(
@@ -75,7 +69,7 @@ pub fn token_lines(
     );
     let (space, line) = readout::split(rect);
     let place = Place::of(ui.painter(), look, space, data);
-    let grid = place.grid(data, state.view);
+    let grid = place.grid(state.view);
     let side_at = |at: Pos2| {
         let row = grid.cell_at(at)?.row;
         place.token_at(data, at.x, row)
@@ -111,22 +105,34 @@ pub fn token_lines(
     describe(&response, Role::Image, &label, &value);
 
     if ui.is_rect_visible(rect) {
-        let grid = place.grid(data, state.view);
+        let grid = place.grid(state.view);
         let painter = ui.painter_at(rect);
-        let focus = hovered.or(linked
-            .token
-            .and_then(|t| Some((TokenSide::Query, t.checked_sub(place.first_query(data))?))));
-        draw_lines(
-            &painter,
+        let focus = hovered
+            .map(|(side, token)| Focus {
+                side,
+                token,
+                alone: true,
+            })
+            .or_else(|| {
+                let token = linked.token?.checked_sub(place.first_query(data))?;
+                Some(Focus {
+                    side: TokenSide::Query,
+                    token,
+                    alone: false,
+                })
+            });
+
+        let sheet = Sheet {
+            painter: &painter,
             look,
-            &place,
-            &grid,
+            place: &place,
+            grid: &grid,
             data,
-            state.threshold,
             focus,
-            cell,
-        );
-        draw_tokens(&painter, look, &place, &grid, data, focus, cell);
+            selected: cell,
+        };
+        sheet.draw_lines(state.threshold);
+        sheet.draw_tokens();
         if response.has_focus() {
             cell_ink::focus(ui.painter(), look, space.shrink(3.0));
         }
@@ -141,12 +147,12 @@ pub fn token_lines(
 }
 
 /// Where the two columns of tokens and the lines between them lie.
-struct Place {
-    frame: Rect,
+pub(crate) struct Place {
+    pub(crate) frame: Rect,
     /// Right edge of the query tokens, left edge of the key tokens.
-    inner: [f32; 2],
+    pub(crate) inner: [f32; 2],
     tokens: usize,
-    label: f32,
+    pub(crate) label: f32,
 }
 
 impl Place {
@@ -180,7 +186,7 @@ impl Place {
         }
     }
 
-    fn grid(&self, _data: &HeadData<'_>, view: HeatmapView) -> GridFrame {
+    fn grid(&self, view: HeatmapView) -> GridFrame {
         GridFrame {
             frame: self.frame,
             rows: self.tokens,
@@ -189,7 +195,7 @@ impl Place {
         }
     }
 
-    fn first_query(&self, data: &HeadData<'_>) -> usize {
+    pub(crate) fn first_query(&self, data: &HeadData<'_>) -> usize {
         self.tokens.saturating_sub(data.queries)
     }
 
@@ -203,10 +209,6 @@ impl Place {
             None
         }
     }
-}
-
-fn row_centre(grid: &GridFrame, row: usize) -> f32 {
-    grid.content().min.y + (row as f32 + 0.5) * grid.cell_size().y
 }
 
 /// The strongest line of a token.
@@ -260,205 +262,6 @@ fn hidden(data: &HeadData<'_>, threshold: f32) -> Hidden {
         lines,
         share: if all > 0.0 { (faint / all) as f32 } else { 0.0 },
     }
-}
-
-/// The hue of the lines: from the colours of the map beside them, readable on both themes.
-fn line_colour(look: &MapLook) -> Color32 {
-    let table = ColourMap::Magma.table(look.theme);
-    colour32(table[if look.theme == Theme::Dark { 165 } else { 140 }])
-}
-
-#[allow(clippy::too_many_arguments)]
-fn draw_lines(
-    painter: &Painter,
-    look: &MapLook,
-    place: &Place,
-    grid: &GridFrame,
-    data: &HeadData<'_>,
-    threshold: f32,
-    focus: Option<(TokenSide, usize)>,
-    selected: Option<Cell>,
-) {
-    let painter = painter.with_clip_rect(place.frame.expand2(vec2(0.0, INSET)));
-    let colour = line_colour(look);
-    let first = place.first_query(data);
-    let [left, right] = place.inner;
-    let mut shapes = Vec::new();
-    for query in 0..data.queries {
-        for key in 0..data.seen(query) {
-            let Some(weight) = data.weight(query, key).filter(|&w| w > 0.0) else {
-                continue;
-            };
-            let in_focus = match focus {
-                Some((TokenSide::Query, token)) => query == token,
-                Some((TokenSide::Key, token)) => key == token,
-                None => true,
-            };
-            let chosen = selected == Some(Cell::new(query, key));
-            if !chosen && (!in_focus || weight < threshold) {
-                continue;
-            }
-            let ends = [
-                pos2(left + 3.0, row_centre(grid, first + query)),
-                pos2(right - 3.0, row_centre(grid, key)),
-            ];
-            if ends.iter().all(|e| e.y < place.frame.top())
-                || ends.iter().all(|e| e.y > place.frame.bottom())
-            {
-                continue;
-            }
-            if !chosen {
-                let strong = weight.clamp(0.0, 1.0);
-                let width = 1.0 + 1.5 * strong;
-                shapes.push(curve(
-                    ends,
-                    Stroke::new(width, colour.gamma_multiply(strong)),
-                ));
-            }
-        }
-    }
-    painter.extend(shapes);
-    if let Some(cell) = selected.filter(|c| c.row < data.queries && c.col < data.seen(c.row)) {
-        let ends = [
-            pos2(left + 3.0, row_centre(grid, first + cell.row)),
-            pos2(right - 3.0, row_centre(grid, cell.col)),
-        ];
-        painter.add(curve(ends, Stroke::new(2.0, look.selection)));
-    }
-}
-
-/// A line that leaves and arrives level.
-fn curve([from, to]: [Pos2; 2], stroke: Stroke) -> Shape {
-    let reach = (to.x - from.x) * 0.4;
-    let (a, b) = (from + vec2(reach, 0.0), to - vec2(reach, 0.0));
-    let points = (0..=32)
-        .map(|i| {
-            let t = i as f32 / 32.0;
-            let u = 1.0 - t;
-            let mix = |p: fn(Pos2) -> f32| {
-                u * u * u * p(from)
-                    + 3.0 * u * u * t * p(a)
-                    + 3.0 * u * t * t * p(b)
-                    + t * t * t * p(to)
-            };
-            pos2(mix(|p| p.x), mix(|p| p.y))
-        })
-        .collect();
-    Shape::line(points, stroke)
-}
-
-fn draw_tokens(
-    painter: &Painter,
-    look: &MapLook,
-    place: &Place,
-    grid: &GridFrame,
-    data: &HeadData<'_>,
-    focus: Option<(TokenSide, usize)>,
-    selected: Option<Cell>,
-) {
-    let first = place.first_query(data);
-    let height = painter.fonts_mut(|f| f.row_height(&look.mono_font)) - 1.0;
-    let subject = data.subject.map(|(a, b)| a..b);
-    for side in [TokenSide::Query, TokenSide::Key] {
-        let own = |token: usize| {
-            if side == TokenSide::Query {
-                first + token
-            } else {
-                token
-            }
-        };
-        let chosen = selected.map(|c| {
-            own(if side == TokenSide::Query {
-                c.row
-            } else {
-                c.col
-            })
-        });
-        let pointed = focus.filter(|f| f.0 == side).map(|f| own(f.1));
-        let rows: Range<usize> = match side {
-            TokenSide::Query => first..first + data.queries,
-            TokenSide::Key => 0..data.keys,
-        };
-        let shown = grid.visible_rows();
-        let shown = shown.start.max(rows.start)..shown.end.min(rows.end);
-        let mut first_placed: Vec<usize> = pointed.into_iter().chain(chosen).collect();
-        // Beside a token pointed at, the far ends of its lines are named first.
-        if let Some((other, token)) = focus.filter(|f| f.0 != side) {
-            first_placed.extend(by_weight(data, other, token).into_iter().map(own));
-        }
-        first_placed.extend(subject.clone().into_iter().flatten().rev());
-        for row in thinned(shown, grid.cell_size().y, height, &first_placed) {
-            let y = row_centre(grid, row);
-            if y < place.frame.top() || y > place.frame.bottom() {
-                continue;
-            }
-            let token = if side == TokenSide::Query {
-                row - first
-            } else {
-                row
-            };
-            let weight = match (focus, side) {
-                (Some((TokenSide::Query, query)), TokenSide::Key) => data.weight(query, token),
-                (Some((TokenSide::Key, key)), TokenSide::Query) => data.weight(token, key),
-                _ => None,
-            };
-            let colour = if chosen == Some(row) {
-                look.selection
-            } else if in_subject(&subject, row) {
-                look.accent
-            } else if pointed == Some(row) || weight.is_some_and(|w| w >= 0.05) || focus.is_none() {
-                look.text
-            } else {
-                look.muted
-            };
-            let text = data
-                .tokens
-                .get(row)
-                .map_or_else(|| row.to_string(), |t| visible_token(t));
-            let galley = shortened(painter, &text, &look.mono_font, colour, place.label - 6.0);
-            let (x, numbers, align) = match side {
-                TokenSide::Query => (
-                    place.inner[0] - 4.0 - galley.size().x,
-                    place.inner[0] - place.label - 4.0,
-                    Align2::RIGHT_CENTER,
-                ),
-                TokenSide::Key => (
-                    place.inner[1] + 4.0,
-                    place.inner[1] + place.label + 4.0,
-                    Align2::LEFT_CENTER,
-                ),
-            };
-            painter.galley(pos2(x, y - galley.size().y / 2.0), galley, colour);
-            if let Some(weight) = weight {
-                let ink = if weight >= 0.05 {
-                    look.text
-                } else {
-                    look.muted
-                };
-                painter.text(
-                    pos2(numbers, y),
-                    align,
-                    short_number(weight),
-                    look.small_font.clone(),
-                    ink,
-                );
-            }
-        }
-    }
-}
-
-/// The far ends of a token's lines, strongest first.
-fn by_weight(data: &HeadData<'_>, side: TokenSide, token: usize) -> Vec<usize> {
-    let mut ends: Vec<(f32, usize)> = match side {
-        TokenSide::Query => (0..data.seen(token))
-            .filter_map(|k| Some((data.weight(token, k)?, k)))
-            .collect(),
-        TokenSide::Key => (0..data.queries)
-            .filter_map(|q| Some((data.weight(q, token)?, q)))
-            .collect(),
-    };
-    ends.sort_by(|a, b| b.0.total_cmp(&a.0));
-    ends.into_iter().map(|(_, end)| end).collect()
 }
 
 /// The threshold, to be dragged or typed, and what it hides.
@@ -536,6 +339,5 @@ mod tests {
         assert_eq!(strongest(&data, TokenSide::Query, 1), Some(Cell::new(1, 1)));
         assert_eq!(strongest(&data, TokenSide::Key, 0), Some(Cell::new(0, 0)));
         assert_eq!(strongest(&data, TokenSide::Key, 7), None);
-        assert_eq!(by_weight(&data, TokenSide::Query, 1), [1, 0]);
     }
 }

@@ -11,9 +11,7 @@ use super::grid_input;
 use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
 use super::look::{Cell, DataKey, Linked, MapLook};
 use super::readout::{self, Readout};
-use super::token_text::{
-    read_number, shortened, signed_number, signed_with_error, visible_token, whole,
-};
+use super::token_text::{read_number, signed_number, signed_with_error, visible_token, whole};
 use super::trace_cells;
 
 /// What was restored.
@@ -161,7 +159,7 @@ impl TracePanel<'_> {
 }
 
 const LARGEST_CELL: f32 = 64.0;
-const STRETCH: f32 = 1.8;
+const STRETCH: f32 = 2.5;
 const TITLE: f32 = 22.0;
 const BETWEEN: f32 = 24.0;
 
@@ -350,9 +348,9 @@ fn title(ui: &Ui, look: &MapLook, panel: &TracePanel<'_>, place: Rect) {
     let heading = whole(painter, panel.kind.title(), &look.heading_font, look.text);
     let width = heading.size().x;
     painter.galley(place.min, heading, look.text);
-    let left = place.width() - width - 8.0;
-    if !panel.note.is_empty() && left > 24.0 {
-        let note = shortened(painter, panel.note, &look.text_font, look.muted, left);
+    let room = place.width() - width - 8.0;
+    let note = whole(painter, panel.note, &look.text_font, look.muted);
+    if note.size().x <= room {
         painter.galley(place.min + vec2(width + 8.0, 0.0), note, look.muted);
     }
 }
