@@ -1,6 +1,6 @@
 //! All heads of all layers in one picture.
 
-use egui::{Response, Role, Sense, Ui, vec2};
+use egui::{Mesh, Rect, Response, Role, Sense, Ui, pos2, vec2};
 use whyfinder_paint::{ColourMap, MapArray, MapShape, MapStyle, Reduction};
 
 use super::accessible::describe;
@@ -280,7 +280,7 @@ fn token(data: &AtlasData<'_>, index: usize) -> String {
 fn place(
     ui: &Ui,
     look: &MapLook,
-    space: egui::Rect,
+    space: Rect,
     view: HeatmapView,
     data: &AtlasData<'_>,
 ) -> GridFrame {
@@ -294,7 +294,7 @@ fn place(
     let mut inner = space;
     inner.min += vec2(widest.x + 8.0, widest.y + 4.0);
     inner.max -= vec2(2.0, 4.0);
-    let inner = egui::Rect::from_min_max(inner.min, inner.max.max(inner.min));
+    let inner = Rect::from_min_max(inner.min, inner.max.max(inner.min));
     let stretch = tile_stretch(data);
     let frame = fit_frame(
         inner,
@@ -356,11 +356,9 @@ fn draw(
         rect
     };
     let clipped = ui.painter_at(grid.frame.expand(3.0));
-    for row in grid.visible_rows() {
-        for col in grid.visible_cols() {
-            let ground = inside(Cell::new(row, col)).intersect(grid.frame);
-            clipped.rect_filled(ground, 0.0, look.panel);
-        }
+    if data.causal {
+        ui.painter_at(grid.frame)
+            .add(unseen_ground(look, data, grid, inside));
     }
     painted_map::paint(ui, look, grid, &picture);
     if let Some(cell) = hovered.filter(|&c| selected != Some(c)) {
@@ -383,6 +381,31 @@ fn draw(
         60.0,
     );
     column_numbers_above(painter, look, grid, marked(|c| c.col));
+}
+
+/// A ground behind what a causal model cannot see, so that each tile shows its extent. Only that half of a tile is
+/// filled: where the processor stands in for the graphics card, each filled pixel counts.
+fn unseen_ground(
+    look: &MapLook,
+    data: &AtlasData<'_>,
+    grid: &GridFrame,
+    inside: impl Fn(Cell) -> Rect,
+) -> Mesh {
+    let mut mesh = Mesh::default();
+    let first = visible_at(0, data.queries, data.keys).saturating_sub(1);
+    let seen = first as f32 / data.keys.max(1) as f32;
+    for row in grid.visible_rows() {
+        for col in grid.visible_cols() {
+            let tile = inside(Cell::new(row, col));
+            let start = mesh.vertices.len() as u32;
+            let corner = pos2(tile.left() + seen * tile.width(), tile.top());
+            for at in [corner, tile.right_top(), tile.right_bottom()] {
+                mesh.colored_vertex(at, look.panel);
+            }
+            mesh.add_triangle(start, start + 1, start + 2);
+        }
+    }
+    mesh
 }
 
 fn build(data: &AtlasData<'_>, shape: MapShape, per_head: bool) -> Option<MapArray> {

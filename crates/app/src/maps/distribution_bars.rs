@@ -180,15 +180,15 @@ fn draw_legend(painter: &Painter, look: &MapLook, rect: Rect, row: Option<&Token
         painter.hline(x..=x + 9.0, y, Stroke::new(3.0, colour));
         let words = whole(painter, name, &look.small_font, look.muted);
         painter.galley(
-            pos2(x + 13.0, y - words.size().y / 2.0),
+            pos2(x + 12.0, y - words.size().y / 2.0),
             words.clone(),
             look.muted,
         );
-        x += 13.0 + words.size().x + 5.0;
+        x += 12.0 + words.size().x + 4.0;
         // Room for the number is kept whether there is one or not.
         let text = value.map_or(String::new(), short_number);
         let number = whole(painter, &text, &look.small_font, look.text);
         painter.galley(pos2(x, y - number.size().y / 2.0), number, look.text);
-        x += whole(painter, "0.00", &look.small_font, look.text).size().x + 8.0;
+        x += whole(painter, ".00", &look.small_font, look.text).size().x + 6.0;
     }
 }
