@@ -17,13 +17,32 @@ pub(crate) fn describe(view: &View<'_>) -> String {
         .as_ref()
         .and_then(|r| r.attention.as_ref())
     {
-        Some(a) => format!(
-            "{} heads · {}",
-            a.layers * a.heads,
-            view.maps.atlas.within.words()
-        ),
+        Some(a) => format!("{} heads", a.layers * a.heads),
         None => "every head of every layer".to_string(),
     }
+}
+
+/// Room for [`switches`] in the panel's heading; none while there is nothing to switch.
+pub(crate) fn switches_width(view: &View<'_>) -> f32 {
+    let attention = view
+        .state
+        .results
+        .run
+        .as_ref()
+        .and_then(|r| r.attention.as_ref());
+    if attention.is_some() { 148.0 } else { 0.0 }
+}
+
+/// What a pixel shows that covers several weights, and whether heads share a range.
+pub(crate) fn switches(ui: &mut Ui, view: &mut View<'_>) {
+    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+        let spacing = ui.spacing_mut();
+        spacing.item_spacing.x = 2.0;
+        spacing.button_padding = egui::vec2(6.0, 1.0);
+        spacing.interact_size.y = 20.0;
+        ui.style_mut().override_font_id = Some(super::fonts::text(12.0));
+        atlas_switches(ui, &mut view.maps.atlas);
+    });
 }
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
@@ -62,19 +81,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         .layer
         .zip(s.head)
         .map(|(layer, head)| Head { layer, head });
-    let switches = egui::vec2(ui.available_width(), 22.0);
-    let map_height = ui.available_height() - switches.y - ui.spacing().item_spacing.y;
-    let response = ui
-        .allocate_ui(egui::vec2(ui.available_width(), map_height), |ui| {
-            attention_atlas(ui, view.look, &mut view.maps.atlas, &data, selected)
-        })
-        .inner;
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
-        ui.spacing_mut().button_padding = egui::vec2(8.0, 2.0);
-        ui.spacing_mut().interact_size.y = 22.0;
-        atlas_switches(ui, &mut view.maps.atlas);
-    });
+    let response = attention_atlas(ui, view.look, &mut view.maps.atlas, &data, selected);
     view.maps.place(LastMap::Atlas, response.response.rect);
     if response.response.has_focus() || response.response.clicked() {
         view.maps.last = LastMap::Atlas;

@@ -160,7 +160,7 @@ pub(crate) fn empty_state(
     let height = ui.available_height();
     ui.vertical_centered(|ui| {
         ui.add_space((height * 0.5 - 56.0).clamp(8.0, 220.0));
-        ui.set_max_width(300.0);
+        ui.set_max_width(ui.available_width().min(300.0));
         ui.label(
             RichText::new(title)
                 .font(fonts::semibold(13.0))

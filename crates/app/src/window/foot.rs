@@ -49,7 +49,7 @@ fn job(ui: &mut Ui, view: &mut View<'_>) {
     };
     ui.label(RichText::new(&what).size(12.5).color(theme.text));
     let fraction = job.progress.map(|p| p.done as f32 / p.total.max(1) as f32);
-    progress(ui, theme, 150.0, fraction, &what);
+    progress(ui, theme, 150.0, fraction, &format!("Progress: {what}"));
     if let Some(p) = job.progress {
         let cells = if view
             .state

@@ -31,10 +31,7 @@ pub(crate) fn describe(view: &View<'_>) -> String {
         .and_then(|t| t.summary.tokens.get(token))
         .map(|t| words::token(t))
         .unwrap_or_default();
-    format!(
-        "{} · layer {layer} · token {token} {text}",
-        words::kind_word(kind)
-    )
+    format!("{} · layer {layer} · {text} ({token})", kind.name())
 }
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
@@ -178,7 +175,7 @@ fn patched_tokens(ui: &mut Ui, view: &View<'_>, trace: &TraceResult, kind: Trace
     if tokens.top.is_empty() {
         return;
     }
-    ui.add_space(2.0);
+    ui.spacing_mut().interact_size.y = 18.0;
     ui.horizontal(|ui| {
         ui.label(RichText::new("Patched run says").font(fonts::semibold(12.5)));
         muted(ui, view.theme, "mean over samples");
@@ -201,7 +198,7 @@ fn patched_tokens(ui: &mut Ui, view: &View<'_>, trace: &TraceResult, kind: Trace
                 6.0,
                 egui::TextFormat::simple(fonts::mono(11.5), view.theme.muted),
             );
-            ui.label(job);
+            ui.add(egui::Label::new(job).extend());
         }
     });
 }

@@ -1,6 +1,6 @@
 //! The three columns: panels that dock, resize and are remembered.
 
-use egui::{Color32, Sense, Stroke, Ui, Visuals, WidgetText};
+use egui::{Align, Color32, Sense, Stroke, Ui, Visuals, WidgetText, vec2};
 use egui_tiles::{
     Container, EditAction, Linear, LinearDir, SimplificationOptions, TabState, Tile, TileId, Tiles,
     Tree, UiResponse,
@@ -51,8 +51,8 @@ pub struct Layout {
 /// Widths of the side columns at a window of this width, points.
 fn side_widths(width: f32) -> (f32, f32) {
     (
-        (width * 0.235).clamp(252.0, 520.0),
-        (width * 0.21).clamp(248.0, 380.0),
+        (width * 0.235).clamp(240.0, 520.0),
+        (width * 0.23).clamp(284.0, 380.0),
     )
 }
 
@@ -66,9 +66,9 @@ impl Default for Layout {
             tiles.insert_container(column)
         };
         let columns = [
-            column(Pane::Attention, Pane::Head, 0.52),
-            column(Pane::Trace, Pane::Lines, 0.6),
-            column(Pane::Inspector, Pane::Predictions, 0.55),
+            column(Pane::Attention, Pane::Head, 0.54),
+            column(Pane::Trace, Pane::Lines, 0.62),
+            column(Pane::Inspector, Pane::Predictions, 0.62),
         ];
         let root = tiles.insert_horizontal_tile(columns.to_vec());
         Self {
@@ -242,11 +242,27 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_, '_> {
 }
 
 /// The line above a panel's content: what it shows, of what; drag it to dock the panel elsewhere.
-fn header(ui: &mut Ui, theme: &Theme, pane: Pane, view: &View<'_>) -> bool {
+fn header(ui: &mut Ui, theme: &Theme, pane: Pane, view: &mut View<'_>) -> bool {
     let (title, of) = describe(pane, view);
-    let response = heading(ui, theme, &title, &of);
-    let handle = ui.interact(response.rect, ui.scope_id().with("handle"), Sense::drag());
-    handle.drag_started()
+    let switches = match pane {
+        Pane::Attention => attention_panel::switches_width(view),
+        _ => 0.0,
+    };
+    let mut dragged = false;
+    let line = vec2(ui.available_width(), 20.0);
+    ui.allocate_ui_with_layout(line, egui::Layout::left_to_right(Align::Center), |ui| {
+        let words = vec2(line.x - switches, line.y);
+        ui.allocate_ui_with_layout(words, egui::Layout::left_to_right(Align::Center), |ui| {
+            ui.set_width(words.x);
+            let response = heading(ui, theme, &title, &of);
+            let id = ui.scope_id().with("handle");
+            dragged = ui.interact(response.rect, id, Sense::drag()).drag_started();
+        });
+        if switches > 0.0 {
+            attention_panel::switches(ui, view);
+        }
+    });
+    dragged
 }
 
 /// Title and the one line that says what, of what, how measured.

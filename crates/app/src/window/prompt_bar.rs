@@ -7,6 +7,9 @@ use super::controls::{bar_frame, primary_button};
 use super::view::View;
 use super::{fonts, settings_line, token_chips};
 
+/// Width of the button that runs, points.
+const RUN: f32 = 64.0;
+
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     egui::Panel::top("question")
         .resizable(false)
@@ -14,9 +17,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 8.0;
             ui.horizontal(|ui| {
-                let button = 72.0;
-                prompt(ui, view, ui.available_width() - button - 8.0);
-                run_button(ui, view);
+                prompt(
+                    ui,
+                    view,
+                    ui.available_width() - RUN - ui.spacing().item_spacing.x,
+                );
+                ui.add_sized([RUN, 28.0], |ui: &mut Ui| run_button(ui, view));
             });
             token_chips::show(ui, view);
             settings_line::show(ui, view);
@@ -48,21 +54,21 @@ fn prompt(ui: &mut Ui, view: &mut View<'_>, width: f32) {
     }
 }
 
-fn run_button(ui: &mut Ui, view: &mut View<'_>) {
+fn run_button(ui: &mut Ui, view: &mut View<'_>) -> egui::Response {
     let answered = view.state.run_is_current() && view.state.trace_is_current();
-    let stale = !(answered || view.state.question.prompt.trim().is_empty());
-    let hint = "Run the prompt, then trace what caused the answer (Enter)";
-    let clicked = if stale {
-        primary_button(ui, view.theme, "Run")
-            .on_hover_text(hint)
-            .clicked()
-    } else {
-        ui.add_enabled_ui(!view.state.question.prompt.trim().is_empty(), |ui| {
-            ui.button("Run").on_hover_text(hint).clicked()
+    let empty = view.state.question.prompt.trim().is_empty();
+    let response = ui
+        .add_enabled_ui(!empty, |ui| {
+            if answered || empty {
+                ui.button("Run")
+            } else {
+                primary_button(ui, view.theme, "Run")
+            }
         })
         .inner
-    };
-    if clicked {
+        .on_hover_text("Run the prompt, then trace what caused the answer (Enter)");
+    if response.clicked() {
         view.push(Command::Ask);
     }
+    response
 }

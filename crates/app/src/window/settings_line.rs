@@ -1,6 +1,6 @@
 //! One line that says how the question is put; each value opens the controls behind it.
 
-use egui::{DragValue, Popup, PopupCloseBehavior, RichText, Ui};
+use egui::{DragValue, Popup, PopupCloseBehavior, Response, RichText, Ui};
 use whyfinder_experiment::{Engine, Metric, TraceKind};
 
 use super::command::Command;
@@ -10,9 +10,12 @@ use super::view::View;
 use super::words;
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
-    ui.horizontal(|ui| {
-        ui.set_height(22.0);
+    let size = egui::vec2(ui.available_width(), 24.0);
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
+    ui.allocate_ui_with_layout(size, layout, |ui| {
+        ui.set_height(size.y);
         ui.spacing_mut().item_spacing.x = 6.0;
+        ui.spacing_mut().interact_size.y = 22.0;
         subject(ui, view);
         ui.add_space(10.0);
         let before = view.state.question.clone();
@@ -71,7 +74,7 @@ fn corruption(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
         format!("noise {:.1} σ × {}, seed {}", d.scale, d.samples, q.seed)
     };
     let button = quiet_button(ui, view.theme, &shown, &format!("Corruption: {shown}"));
-    Popup::menu(&button)
+    form(&button)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .show(|ui| {
             ui.set_width(320.0);
@@ -94,6 +97,11 @@ fn corruption(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
                 ui.add(field).accessible_name("Replacement prompt");
             });
         });
+}
+
+/// A popup below its button whose controls keep their frames.
+fn form(button: &Response) -> Popup<'_> {
+    Popup::menu(button).style(egui::style::StyleModifier::default())
 }
 
 fn noise(ui: &mut Ui, q: &mut Question) {
@@ -139,7 +147,7 @@ fn metric(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
         None => word.clone(),
     };
     let button = quiet_button(ui, view.theme, &shown, &format!("Metric: {word}"));
-    Popup::menu(&button).show(|ui| {
+    form(&button).show(|ui| {
         ui.set_width(230.0);
         for metric in Metric::ALL {
             let usable = !metric.needs_foil() || q.foil.is_some();
@@ -178,7 +186,7 @@ fn restoring(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
         shown += " · plain engine";
     }
     let button = quiet_button(ui, view.theme, &shown, &format!("Restoring: {shown}"));
-    Popup::menu(&button)
+    form(&button)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .show(|ui| {
             ui.set_width(300.0);
@@ -234,22 +242,24 @@ fn toggle(ui: &mut Ui, list: &mut Vec<TraceKind>, kind: TraceKind, label: &str) 
     }
 }
 
+/// What effects are measured from and to; left out where the line has no room for it.
 fn references(ui: &mut Ui, view: &View<'_>) {
     let Some(trace) = &view.state.results.trace else {
         return;
     };
     let metric = trace.metric();
-    if let Some(clean) = trace.clean() {
-        muted(ui, view.theme, "clean");
-        number(ui, view.theme, words::value(metric, clean));
+    let (Some(clean), Some(corrupted)) = (trace.clean(), trace.corrupted()) else {
+        return;
+    };
+    let stderr = trace.summary.reference_stderr.get("corrupted").copied();
+    let clean = words::value(metric, clean);
+    let corrupted = crate::maps::token_text::with_error(corrupted, stderr);
+    let letters = (clean.len() + corrupted.len() + 18) as f32;
+    if ui.available_width() < letters * 7.0 {
+        return;
     }
-    if let Some(corrupted) = trace.corrupted() {
-        muted(ui, view.theme, "· corrupted");
-        let stderr = trace.summary.reference_stderr.get("corrupted").copied();
-        number(
-            ui,
-            view.theme,
-            crate::maps::token_text::with_error(corrupted, stderr),
-        );
-    }
+    muted(ui, view.theme, "clean");
+    number(ui, view.theme, clean);
+    muted(ui, view.theme, "· corrupted");
+    number(ui, view.theme, corrupted);
 }

@@ -14,18 +14,19 @@ const HEIGHT: f32 = 38.0;
 const GAP: f32 = 4.0;
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
-    let answers = 240.0;
-    ui.horizontal(|ui| {
-        ui.set_height(HEIGHT + 6.0);
+    // The scroll bar of a long prompt lies below the chips, in room kept for it.
+    let size = vec2(ui.available_width(), HEIGHT + 6.0);
+    ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Min), |ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
-        let room = (ui.available_width() - answers).max(120.0);
-        ui.allocate_ui(vec2(room.min(tokens_width(ui, view)), HEIGHT + 6.0), |ui| {
+        let room = (ui.available_width() - answers_width(ui, view)).max(120.0);
+        let width = room.min(tokens_width(ui, view));
+        ui.allocate_ui(vec2(width, size.y), |ui| {
             ScrollArea::horizontal()
                 .id_salt("tokens")
-                .max_width(room)
-                .auto_shrink([true, true])
+                .max_width(width)
+                .auto_shrink([false, true])
                 .show(ui, |ui| {
-                    ui.horizontal(|ui| {
+                    ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = GAP;
                         tokens(ui, view);
                     });
@@ -34,6 +35,13 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         answer_chip(ui, view);
         foil_chip(ui, view);
     });
+}
+
+/// Room that answer and foil take at the right.
+fn answers_width(ui: &Ui, view: &View<'_>) -> f32 {
+    let answer = view.state.question.answer.as_deref().unwrap_or("␣answers");
+    let foil = view.state.question.foil.as_deref().unwrap_or("foil");
+    chip_width(ui, answer).max(90.0) + chip_width(ui, foil).max(52.0) + 36.0
 }
 
 fn chip_width(ui: &Ui, token: &str) -> f32 {
@@ -209,7 +217,11 @@ fn chip(
 }
 
 fn hint(ui: &mut Ui, view: &View<'_>, words: &str) {
-    ui.label(RichText::new(words).size(12.5).color(view.theme.muted));
+    ui.allocate_ui_with_layout(
+        vec2(ui.available_width(), HEIGHT),
+        egui::Layout::left_to_right(egui::Align::Center),
+        |ui| ui.label(RichText::new(words).size(12.5).color(view.theme.muted)),
+    );
 }
 
 /// The answer that effects are measured on.
@@ -229,6 +241,7 @@ fn answer_chip(ui: &mut Ui, view: &mut View<'_>) {
         .accessible_name(format!("Answer {}", words::token(&shown)))
         .on_hover_text("The answer that effects are measured on; click to choose another");
     Popup::menu(&response)
+        .style(egui::style::StyleModifier::default())
         .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
         .show(|ui| {
             pick_token(
@@ -266,6 +279,7 @@ fn foil_chip(ui: &mut Ui, view: &mut View<'_>) {
         })
         .on_hover_text("The token that the answer is compared with in a logit difference");
     Popup::menu(&response)
+        .style(egui::style::StyleModifier::default())
         .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
         .show(|ui| {
             pick_token(
@@ -331,6 +345,7 @@ fn pick_token(
     command: fn(Option<String>) -> Command,
 ) {
     ui.set_width(230.0);
+    ui.spacing_mut().item_spacing.y = 2.0;
     let draft_id = Id::unique(("token-draft", what));
     let mut draft = ui
         .data(|d| d.get_temp::<String>(draft_id))

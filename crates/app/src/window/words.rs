@@ -14,7 +14,7 @@ pub(crate) fn bytes(n: u64) -> String {
     } else {
         (n / 1e3, "kB")
     };
-    if value >= 99.95 {
+    if value >= 9.95 {
         format!("{value:.0} {unit}")
     } else {
         format!("{value:.1} {unit}")

@@ -1,0 +1,99 @@
+//! Pictures of the window in every state, in both themes and at the sizes that people have.
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
+use stage::Stage;
+use whyfinder::window::dialogs::Answer;
+
+/// Draws one state in both themes.
+fn both(stage: &mut Stage, name: &str) {
+    stage.picture(&format!("{name}_dark"));
+    stage.window.get_by_label("Light").click();
+    stage.window.run_steps(3);
+    stage.picture(&format!("{name}_light"));
+    stage.window.get_by_label("Dark").click();
+    stage.window.run_steps(3);
+}
+
+const FACT: &str = "Scene: Where a fact is kept";
+
+#[test]
+fn every_state_can_be_drawn() {
+    for (width, height, scale) in [
+        (1440.0, 900.0, 1.0),
+        (1280.0, 720.0, 1.0),
+        (960.0, 600.0, 1.0),
+        (1440.0, 900.0, 2.0),
+    ] {
+        let size = format!("{width}x{height}@{scale}");
+        let mut stage = Stage::new(width, height, scale, Vec::new());
+        both(&mut stage, &format!("{size}_gallery"));
+        stage.window.get_by_label_contains(FACT).click();
+        stage.settle();
+        stage.measure(0.7);
+        both(&mut stage, &format!("{size}_running"));
+        stage.finish();
+        both(&mut stage, &format!("{size}_done"));
+    }
+}
+
+#[test]
+fn empty_and_failed_states_can_be_drawn() {
+    let folder = std::path::PathBuf::from("/models/broken-one");
+    let mut stage = Stage::new(1280.0, 720.0, 1.0, vec![Answer::Picked(folder)]);
+    stage.window.key_press(Key::Escape);
+    stage.settle();
+    both(&mut stage, "empty");
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    stage.settle();
+    both(&mut stage, "notice");
+    stage.window.get_by_label("Dismiss").click();
+    stage.settle();
+    let open = stage.window.get_all_by_label("Show the scenes").next();
+    open.expect("an empty panel leads on").click();
+    stage.settle();
+    assert!(stage.window.state().state().gallery_open);
+}
+
+#[test]
+fn popups_can_be_drawn() {
+    let mut stage = Stage::new(1280.0, 720.0, 1.0, Vec::new());
+    stage.window.get_by_label_contains(FACT).click();
+    stage.settle();
+    stage.finish();
+    for (label, name) in [
+        ("Corruption: ", "corruption"),
+        ("Metric: ", "metric"),
+        ("Restoring: ", "restoring"),
+        ("Answer ", "answer"),
+        ("Model demo", "models"),
+    ] {
+        stage.window.get_by_label_contains(label).click();
+        stage.settle();
+        stage.picture(&format!("popup_{name}"));
+        stage.window.key_press(Key::Escape);
+        stage.settle();
+    }
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    stage.settle();
+    stage.picture("palette");
+}
+
+/// A long prompt: chips scroll, maps stay readable.
+#[test]
+fn a_long_prompt_can_be_drawn() {
+    let mut stage = Stage::new(1280.0, 720.0, 1.0, Vec::new());
+    stage.window.key_press(Key::Escape);
+    stage.settle();
+    stage.window.get_by_label("Prompt").click();
+    stage.window.run_steps(2);
+    let words = "Then Sara and Robert came to the harbour of Orvane, ".repeat(6);
+    stage.window.get_by_label("Prompt").type_text(&words);
+    stage.settle();
+    stage.window.key_press(Key::Enter);
+    stage.settle();
+    stage.picture("long_prompt");
+}
