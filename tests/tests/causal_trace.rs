@@ -200,6 +200,48 @@ fn the_plain_engine_agrees_with_the_exact_one() {
     }
 }
 
+/// Every decoder family that can be opened, those with sliding attention and double norms included.
+#[test]
+fn the_engines_agree_on_every_family() {
+    let parity = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/parity");
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(parity).expect("lists") {
+        let folder = entry.expect("an entry").path();
+        if !folder.join("config.json").is_file() {
+            continue;
+        }
+        let folder = folder.display().to_string();
+        let model = open(&folder, &OpenOptions::default()).expect("the fixture opens");
+        let text = r#"{"instrument": "causal-trace", "model": "fixture",
+            "input": {"tokens": [3, 7, 1, 9, 4, 11, 2, 8, 5, 6, 10, 3], "subject_tokens": [1, 4]},
+            "corruption": {"kind": "noise", "samples": 2, "scale": 2.0}}"#;
+        for changes in [
+            &["trace.window=2"][..],
+            &["trace.kinds=residual", "trace.severed=mlp,attention"],
+            &[
+                "trace.kinds=attention",
+                "trace.severed=mlp",
+                "trace.window=1",
+            ],
+        ] {
+            let exact = run(&model, &experiment(text, changes));
+            let mut plain = changes.to_vec();
+            plain.push("trace.engine=plain");
+            let plain = run(&model, &experiment(text, &plain));
+            for field in plain.fields.iter().filter(|f| f.samples.is_some()) {
+                let other = exact.field(&field.name).expect("both engines measure it");
+                for (a, b) in field.values.iter().zip(&other.values) {
+                    assert!((a - b).abs() < 1e-5, "{folder} {changes:?} {a} {b}");
+                }
+            }
+        }
+        seen.push(model.card.family.clone());
+    }
+    seen.sort();
+    seen.dedup();
+    assert!(seen.len() >= 6, "only {seen:?}");
+}
+
 #[test]
 fn restoring_the_whole_input_gives_the_clean_value() {
     for family in FAMILIES {
@@ -519,6 +561,15 @@ fn a_trace_on_token_ids_is_the_trace_on_their_text() {
             "corruption": {{"kind": "noise", "samples": 3}}, "trace": {{"kinds": ["residual"]}}}}"#
     );
     let by_ids = run(&model, &experiment(&tokens, &[]));
-    assert_eq!(by_text.fields, by_ids.fields);
+    assert!(by_text.fields == by_ids.fields, "the same numbers");
     assert_eq!(by_text.summary.tokens, by_ids.summary.tokens);
+}
+
+#[test]
+fn a_trace_run_again_gives_the_same_bits() {
+    for family in FAMILIES {
+        let model = model(family);
+        let [one, two] = [0, 1].map(|_| run(&model, &experiment(TRACE, &[])).fields);
+        assert!(one == two, "{family}");
+    }
 }

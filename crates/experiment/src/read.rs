@@ -53,7 +53,9 @@ pub fn read_experiment(path: &Path, overrides: &[String]) -> Result<Experiment, 
             file: Some(file), ..
         } = corruption
     {
-        *file = folder.join(&*file);
+        let beside = folder.join(&*file);
+        // Whole, so that the experiment means the same file when it is written to another folder.
+        *file = std::path::absolute(&beside).unwrap_or(beside);
     }
     Ok(experiment)
 }

@@ -1,37 +1,28 @@
-//! How fast a run goes: how much fits into one step, and how long the rest takes.
+//! How long the rest of a run takes.
 
 use std::time::Duration;
 
-/// How long one step should take: short enough for a window that fills while one watches, and for a cancel that is
-/// felt at once.
-const STEP: f64 = 0.03;
-
-/// Measured work per second, the recent steps counting most.
+/// Measured time per floating-point operation, the recent steps counting most.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pace {
-    seconds_per_work: Option<f64>,
+    seconds_per_flop: Option<f64>,
 }
 
 impl Pace {
-    pub(crate) fn measured(&mut self, work: f64, took: Duration) {
-        if work <= 0.0 {
+    pub(crate) fn measured(&mut self, flops: f64, took: Duration) {
+        if flops <= 0.0 {
             return;
         }
-        let now = took.as_secs_f64() / work;
-        self.seconds_per_work = Some(match self.seconds_per_work {
+        let now = took.as_secs_f64() / flops;
+        self.seconds_per_flop = Some(match self.seconds_per_flop {
             None => now,
             Some(before) => 0.7 * before + 0.3 * now,
         });
     }
 
-    pub(crate) fn seconds(&self, work: f64) -> Option<f64> {
-        self.seconds_per_work.map(|s| s * work)
-    }
-
-    /// How many rows of `work_per_row` each one step should take; `None` before anything has been measured.
-    pub(crate) fn rows_per_step(&self, work_per_row: f64) -> Option<usize> {
-        let seconds = self.seconds(work_per_row)?;
-        Some((STEP / seconds.max(1e-9)) as usize)
+    /// `None` before anything has been measured.
+    pub(crate) fn seconds(&self, flops: f64) -> Option<f64> {
+        self.seconds_per_flop.map(|s| s * flops)
     }
 }
 
@@ -40,14 +31,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_takes_what_fits_into_its_time() {
+    fn what_is_left_takes_as_long_as_what_was_done() {
         let mut pace = Pace::default();
-        assert_eq!(pace.rows_per_step(1.0), None);
+        assert_eq!(pace.seconds(1.0), None);
         pace.measured(100.0, Duration::from_millis(100));
-        assert_eq!(pace.rows_per_step(3.0), Some(10));
         let left = pace.seconds(500.0).expect("measured");
         assert!((left - 0.5).abs() < 1e-9);
         pace.measured(0.0, Duration::from_secs(9));
-        assert_eq!(pace.rows_per_step(3.0), Some(10));
+        assert_eq!(pace.seconds(500.0), Some(left));
+        for _ in 0..50 {
+            pace.measured(100.0, Duration::from_millis(200));
+        }
+        assert!((pace.seconds(500.0).expect("measured") - 1.0).abs() < 1e-3);
     }
 }

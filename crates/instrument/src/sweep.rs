@@ -19,6 +19,10 @@ use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report};
 
 /// Positions that make a batch large enough for matrix products to run at full speed.
 const WORTHWHILE_POSITIONS: usize = 256;
+/// Arithmetic of one step: some tens of milliseconds on a desktop processor, so that a window fills while one watches.
+/// Counted, not timed, since the last bits of a sum may depend on the batch that it is in, and a run has to give the
+/// same numbers again.
+const STEP_FLOPS: f64 = 2e9;
 /// Rows beyond which a batch gains nothing.
 const MOST_ROWS: usize = 4096;
 
@@ -143,7 +147,7 @@ impl Sweep<'_> {
         let mut gathered = Gathered::new(config.vocab);
         let mut next = 0;
         while next < rows {
-            let end = rows.min(next + self.rows_per_step(&step.pace, flops));
+            let end = rows.min(next + self.rows_per_step(flops));
             let pieces = pieces(cells, samples, next, end);
             let began = Instant::now();
             let logits = continuation::last_logits(
@@ -172,10 +176,10 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    fn rows_per_step(&self, pace: &Pace, flops_per_row: f64) -> usize {
+    fn rows_per_step(&self, flops_per_row: f64) -> usize {
         let worthwhile = WORTHWHILE_POSITIONS.div_ceil(self.input.ids.len());
-        pace.rows_per_step(flops_per_row)
-            .map_or(worthwhile, |rows| rows.max(worthwhile))
+        ((STEP_FLOPS / flops_per_row) as usize)
+            .max(worthwhile)
             .min(self.row_limit)
             .clamp(1, MOST_ROWS)
     }
