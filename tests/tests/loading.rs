@@ -813,6 +813,7 @@ fn a_badge_is_measured_and_a_broken_one_is_noted() {
     );
     let card = badge(&[row[0], row[5] + 0.5, row[282]]);
     assert!((card.parity.expect("measured") - 0.5).abs() < 1e-3);
+    assert!(card.notes[0].contains("other weights"), "{:?}", card.notes);
     let card = badge(&[row[0], row[5]]);
     assert_eq!(card.parity, None);
     assert!(card.notes[0].contains("parity.json"), "{:?}", card.notes);
@@ -824,6 +825,83 @@ fn a_badge_is_measured_and_a_broken_one_is_noted() {
         .expect("opens")
         .card;
     assert_eq!((card.parity, card.notes.len()), (None, 0));
+}
+
+/// Whatever a byte of a file is changed to, a model opens or a sentence says why not.
+#[test]
+fn no_damage_takes_the_program_down() {
+    // Knuth's multiplicative generator: the same damage in every run.
+    let mut state = 1u64;
+    let mut draw = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut opened = 0;
+    for (name, file) in [
+        ("llama", "config.json"),
+        ("gemma3", "config.json"),
+        ("gpt2", "tokenizer.json"),
+        ("llama", "tokenizer.json"),
+        ("gpt2", "model.safetensors"),
+        ("llama-shards", "model.safetensors.index.json"),
+    ] {
+        let copy = tiny(name);
+        let path = copy.path().join(file);
+        let whole = std::fs::read(&path).expect("readable");
+        // Of the weights only the header, where a byte has consequences.
+        let reach = if file.ends_with("safetensors") {
+            4_000
+        } else {
+            whole.len()
+        };
+        for _ in 0..60 {
+            let mut bytes = whole.clone();
+            for _ in 0..=draw(3) {
+                let at = draw(reach);
+                match draw(4) {
+                    0 => bytes[at] = draw(256) as u8,
+                    1 => bytes[at] = b"0123456789-\"{}[],:"[draw(18)],
+                    2 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, b"0123456789-\"{}[],:"[draw(18)]),
+                }
+            }
+            std::fs::write(&path, bytes).expect("written");
+            match try_open(copy.path()) {
+                Ok(_) => opened += 1,
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+    assert!(opened > 0, "some damage is harmless");
+}
+
+/// Every model that comes with the program computes here what it computes in transformers.
+#[test]
+fn bundled_models_open_and_have_their_badge() {
+    for demo in whyfinder_model::demo::DEMOS {
+        let reference = format!("demo:{}", demo.name);
+        let model = open(&reference, &OpenOptions::default()).expect("it is bundled");
+        assert_eq!(
+            (model.card.name.as_str(), &model.card.path),
+            (demo.name, &None)
+        );
+        assert!(model.card.notes.is_empty(), "{:?}", model.card.notes);
+        let parity = model.card.parity.expect("measured");
+        println!("{reference} {parity:e}");
+        assert!(
+            parity <= 1e-4,
+            "{parity}: after training, run tests/fixtures/make_parity_badge.py on its folder"
+        );
+        let text = "The lighthouse";
+        let encoding = model.tokenizer.encode(text).expect("it can be split");
+        assert_eq!(encoding.tokens.concat(), text);
+    }
+    let message = open("demo:atlantis", &OpenOptions::default())
+        .expect_err("not bundled")
+        .to_string();
+    assert!(message.contains("demo:isles"), "{message}");
 }
 
 #[test]

@@ -18,6 +18,8 @@ use crate::tokenizer::Tokenizer;
 const LONGEST_CONFIG: u64 = 64 << 20;
 /// Weights up to this size are hashed on opening, larger ones behind it.
 const HASHED_AT_ONCE: u64 = 200 << 20;
+/// No rounding moves a logit as far as this.
+const BEYOND_ROUNDING: f32 = 0.01;
 
 /// The network, its tokenizer, and what is known about both.
 #[derive(Debug)]
@@ -84,6 +86,11 @@ impl LanguageModel {
                 });
             match measured {
                 Ok((worst, reference)) => {
+                    if worst > BEYOND_ROUNDING {
+                        card.notes.push(format!(
+                            "The logits differ by up to {worst} from those that {reference} computed: either parity.json was made for other weights, or the network is computed wrongly here."
+                        ));
+                    }
                     card.parity = Some(worst);
                     card.parity_reference = Some(reference);
                 }

@@ -176,14 +176,10 @@ fn bundled(reference: &str, name: &str) -> Result<ModelFiles> {
             .iter()
             .map(|demo| format!("demo:{}", demo.name))
             .collect();
-        return Err(ModelError::Input(if names.is_empty() {
-            format!("There is no bundled model \"{name}\"; this build bundles none.")
-        } else {
-            format!(
-                "There is no bundled model \"{name}\"; there are: {}.",
-                names.join(", ")
-            )
-        }));
+        return Err(ModelError::Input(format!(
+            "There is no bundled model \"{name}\"; there are: {}.",
+            names.join(", ")
+        )));
     };
     let file = |bytes: &'static [u8], file: &str| {
         Source::Bundled(bytes, PathBuf::from(format!("{reference}/{file}")))
@@ -196,7 +192,7 @@ fn bundled(reference: &str, name: &str) -> Result<ModelFiles> {
         tokenizer: file(found.tokenizer, "tokenizer.json"),
         weights: vec![file(found.weights, "model.safetensors")],
         index: None,
-        parity: found.parity.map(|bytes| file(bytes, "parity.json")),
+        parity: Some(file(found.parity, "parity.json")),
     })
 }
 
