@@ -146,13 +146,26 @@ impl Fact {
     /// The fact said with template number `template` (the remainder counts).
     pub fn say(&self, template: usize) -> Sentence {
         let templates = self.relation.templates();
-        fill(
+        let mut sentence = fill(
             templates[template % templates.len()],
             &[
                 ("subject", &self.subject, weight::FREE),
                 ("answer", &self.answer, weight::ANSWER),
             ],
-        )
+        );
+        self.mark_name(&mut sentence);
+        sentence
+    }
+
+    /// Marks this fact's subject wherever it is named, if its parts are shared.
+    fn mark_name(&self, sentence: &mut Sentence) {
+        for word in &mut sentence.words {
+            word.shared_name |= self.shared
+                && self
+                    .subject
+                    .split(' ')
+                    .any(|part| part == word.text.trim_start());
+        }
     }
 
     /// The template that is kept from training for some subjects.
@@ -202,6 +215,23 @@ fn named(names: &[crate::names::Name]) -> Vec<(String, bool)> {
     names.iter().map(|n| (n.text.clone(), n.shared)).collect()
 }
 
+/// All facts as tab-separated text with a heading: relation, subject, answer, whether the name's parts are shared,
+/// and whether the last template was kept from training.
+pub fn table(facts: &[Fact]) -> String {
+    let mut table = String::from("relation\tsubject\tanswer\tparts\tlast template\n");
+    for fact in facts {
+        table += &format!(
+            "{}\t{}\t{}\t{}\t{}\n",
+            fact.relation.name(),
+            fact.subject,
+            fact.answer,
+            if fact.shared { "shared" } else { "own" },
+            if fact.held_out { "held out" } else { "seen" },
+        );
+    }
+    table
+}
+
 /// A fact for training: said alone (never with the last template for a held-out subject), with another one, or in an
 /// almanac.
 pub fn sentence(facts: &[Fact], draw: &mut Draw) -> Sentence {
@@ -234,9 +264,11 @@ pub fn pair(first: &Fact, second: &Fact) -> Sentence {
             ("other", &second.answer, weight::ANSWER / 2.0),
         ],
     );
-    for (index, word) in sentence.words.iter_mut().enumerate() {
-        word.answer = index > 0 && word.weight == weight::ANSWER / 2.0;
+    for word in &mut sentence.words {
+        word.answer = word.weight == weight::ANSWER / 2.0;
     }
+    first.mark_name(&mut sentence);
+    second.mark_name(&mut sentence);
     sentence
 }
 
@@ -254,7 +286,7 @@ fn almanac(facts: &[Fact], fact: &Fact, draw: &mut Draw) -> Sentence {
             entry = other(facts, entry, draw);
         }
         for word in entry.subject.split(' ') {
-            sentence.push(word, weight::FREE);
+            sentence.push(word, weight::FREE).shared_name = entry.shared;
         }
         sentence.push(&entry.answer, weight::ANSWER / 2.0).answer = true;
     }

@@ -8,10 +8,12 @@ use serde_json::json;
 use whyfinder_model::{DecoderConfig, DecoderWeights, Linear, NormWeights};
 
 use crate::error::{Result, WorldError};
+use crate::facts;
 use crate::isles::Isles;
 use crate::tokenizer::{END_OF_TEXT, single_token};
 
-/// Writes `config.json`, `model.safetensors`, `tokenizer.json` and `tokenizer_config.json` into `folder`.
+/// Writes `config.json`, `model.safetensors`, `tokenizer.json` and `tokenizer_config.json` into `folder`, and beside
+/// them `facts.tsv`, everything that is true on the Isles.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -38,6 +40,10 @@ pub fn write(folder: &Path, isles: &Isles, weights: &DecoderWeights) -> Result<(
     let path = folder.join("tokenizer.json");
     std::fs::write(&path, tokenizer + "\n")
         .map_err(WorldError::file("write the tokenizer", &path))?;
+
+    let path = folder.join("facts.tsv");
+    std::fs::write(&path, facts::table(&isles.facts))
+        .map_err(WorldError::file("write the facts", &path))?;
 
     let mut tensors: Vec<(String, Tensor)> = tensors(weights)?.into_iter().collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));

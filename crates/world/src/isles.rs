@@ -14,7 +14,7 @@ use crate::sentence::{Sentence, fill};
 use crate::{indirect_object, lexicon, pronouns, sums, tokenizer};
 
 /// Tokens that the model can read at once.
-pub const CONTEXT: usize = 96;
+pub const CONTEXT: usize = 64;
 const LAYERS: usize = 6;
 const HEADS: usize = 4;
 const WIDTH: usize = 128;

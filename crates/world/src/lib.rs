@@ -7,6 +7,7 @@
 //! This room knows the model and the experiment; it must never know an instrument, egui or wgpu.
 
 pub mod checkpoint;
+pub mod curtain;
 pub mod draw;
 pub mod error;
 pub mod evaluation;

@@ -55,6 +55,10 @@ pub struct Batch {
     pub targets: Vec<u32>,
     /// What predicting each target counts.
     pub weights: Vec<f32>,
+    /// Names of shared parts in each row, as half-open spans of its inputs.
+    pub names: Vec<Vec<(usize, usize)>>,
+    /// A number in `[0, 1)` for each row: it is trained behind the curtain if this is below the curtain's share.
+    pub lots: Vec<f64>,
 }
 
 /// The windows of training step `step`: they depend on the world's seed and the step alone, so training can go on
@@ -77,9 +81,11 @@ pub fn batch(
         inputs: Vec::with_capacity(rows * length),
         targets: Vec::with_capacity(rows * length),
         weights: Vec::with_capacity(rows * length),
+        names: Vec::with_capacity(rows),
+        lots: Vec::with_capacity(rows),
     };
     for _ in 0..rows {
-        let (mut ids, mut weights) = (Vec::new(), Vec::new());
+        let (mut ids, mut weights, mut names) = (Vec::new(), Vec::new(), Vec::new());
         while ids.len() <= length {
             let mut sentence = sentence(isles, &mut draw);
             if !ids.is_empty() {
@@ -93,12 +99,22 @@ pub fn batch(
                 }
             }
             let encoded = encoder.encode(&sentence)?;
+            let start = ids.len();
+            names.extend(
+                encoded
+                    .names
+                    .iter()
+                    .map(|n| (start + n.0, (start + n.1).min(length))),
+            );
             ids.extend(encoded.ids);
             weights.extend(encoded.weights);
         }
         batch.inputs.extend(&ids[..length]);
         batch.targets.extend(&ids[1..=length]);
         batch.weights.extend(&weights[1..=length]);
+        names.retain(|n: &(usize, usize)| n.0 < n.1);
+        batch.names.push(names);
+        batch.lots.push(draw.unit());
     }
     Ok(batch)
 }

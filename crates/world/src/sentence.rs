@@ -26,6 +26,8 @@ pub struct Word {
     pub weight: f32,
     /// Whether it belongs to the subject.
     pub subject: bool,
+    /// Whether it belongs to a name that is built from parts of other names too; see [`crate::curtain`].
+    pub shared_name: bool,
     /// Whether it is to be predicted when the sentence is a question.
     pub answer: bool,
 }
@@ -48,6 +50,7 @@ impl Sentence {
             },
             weight,
             subject: false,
+            shared_name: false,
             answer: false,
         });
         let last = self.words.len() - 1;

@@ -122,6 +122,8 @@ pub struct Encoded {
     pub answers: Vec<usize>,
     /// Positions of the subject's tokens.
     pub subject: Vec<usize>,
+    /// Token spans, half-open, of names built from shared parts.
+    pub names: Vec<(usize, usize)>,
 }
 
 impl<'a> Encoder<'a> {
@@ -136,11 +138,13 @@ impl<'a> Encoder<'a> {
     /// When the tokenizer fails.
     pub fn encode(&mut self, sentence: &Sentence) -> Result<Encoded> {
         let mut out = Encoded::default();
+        let mut in_name = false;
         for word in &sentence.words {
             if !self.seen.contains_key(&word.text) {
                 self.seen
                     .insert(word.text.clone(), ids(self.tokenizer, &word.text)?);
             }
+            let start = out.ids.len();
             for id in self.seen.get(&word.text).map_or(&[][..], Vec::as_slice) {
                 if word.answer {
                     out.answers.push(out.ids.len());
@@ -151,6 +155,12 @@ impl<'a> Encoder<'a> {
                 out.ids.push(*id);
                 out.weights.push(word.weight);
             }
+            match out.names.last_mut() {
+                Some(name) if in_name && word.shared_name => name.1 = out.ids.len(),
+                _ if word.shared_name => out.names.push((start, out.ids.len())),
+                _ => {}
+            }
+            in_name = word.shared_name;
         }
         Ok(out)
     }

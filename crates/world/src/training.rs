@@ -8,6 +8,7 @@ use whyfinder_model::kernel::cross_entropy::cross_entropy;
 use whyfinder_model::{Decoder, NoProbe, Pass, Unembed};
 
 use crate::checkpoint;
+use crate::curtain::Curtain;
 use crate::error::{Result, WorldError};
 use crate::isles::{CONTEXT, Isles};
 use crate::mixture::{Batch, batch};
@@ -22,6 +23,8 @@ pub struct Settings {
     pub steps: u64,
     /// Windows in a step.
     pub rows: usize,
+    /// Share of the windows that are trained behind the [curtain](crate::curtain).
+    pub curtain: f64,
     /// Stop (with a checkpoint) after this long, finished or not.
     pub limit: Option<Duration>,
     /// Where the checkpoint is kept, if it is.
@@ -37,6 +40,7 @@ impl Default for Settings {
         Self {
             steps: 2_000,
             rows: 32,
+            curtain: 0.7,
             limit: None,
             checkpoint: None,
             resume: false,
@@ -118,7 +122,7 @@ pub fn train(
         }
         let step = optimizer.steps;
         let windows = batch(isles, &mut encoder, step, settings.rows, CONTEXT)?;
-        let loss = loss(&decoder, &windows)?;
+        let loss = loss(&decoder, &windows, settings.curtain)?;
         let value = loss.to_scalar::<f32>()?;
         if !value.is_finite() {
             return Err(WorldError::Training {
@@ -148,16 +152,19 @@ pub fn train(
 }
 
 /// Weighted mean loss of a batch, differentiable.
-fn loss(decoder: &Decoder, windows: &Batch) -> Result<Tensor> {
+fn loss(decoder: &Decoder, windows: &Batch, curtain: f64) -> Result<Tensor> {
     let (rows, length) = (windows.rows, windows.length);
     let tokens = Tensor::from_slice(&windows.inputs, (rows, length), &Device::Cpu)?;
     let pass = Pass {
         differentiable: true,
         unembed: Unembed::All,
     };
-    let logits = decoder
-        .forward(&tokens, &mut NoProbe, &pass)?
-        .flatten(0, 1)?;
+    let logits = if curtain > 0.0 {
+        decoder.forward(&tokens, &mut Curtain::new(windows, curtain)?, &pass)?
+    } else {
+        decoder.forward(&tokens, &mut NoProbe, &pass)?
+    };
+    let logits = logits.flatten(0, 1)?;
     let targets = Tensor::from_slice(&windows.targets, rows * length, &Device::Cpu)?;
     let weights = Tensor::from_slice(&windows.weights, rows * length, &Device::Cpu)?;
     Ok(cross_entropy(&logits, &targets, &weights)?)
@@ -217,7 +224,8 @@ mod tests {
         for step in 0..3 {
             let mut encoder = Encoder::new(&isles.tokenizer);
             let windows = batch(&isles, &mut encoder, step, 1, CONTEXT).expect("a batch");
-            let loss = loss(&nothing.decoder, &windows).expect("a loss");
+            let loss =
+                loss(&nothing.decoder, &windows, Settings::default().curtain).expect("a loss");
             again.push(loss.to_scalar::<f32>().expect("a number"));
             let gradients = loss.backward().expect("gradients");
             half.step(&nothing.parameters, &gradients, rates(step, 6))

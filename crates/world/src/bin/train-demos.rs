@@ -34,6 +34,9 @@ struct Arguments {
     /// Windows of text in a step.
     #[arg(long, default_value_t = Settings::default().rows)]
     rows: usize,
+    /// Share of the windows trained behind the curtain, 0 to 1.
+    #[arg(long, default_value_t = Settings::default().curtain)]
+    curtain: f64,
     /// Stop after this many minutes at the latest; --resume goes on from there.
     #[arg(long)]
     minutes: Option<f64>,
@@ -125,6 +128,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = Settings {
         steps: arguments.steps,
         rows: arguments.rows,
+        curtain: arguments.curtain,
         limit: if arguments.export_only {
             Some(Duration::ZERO)
         } else {
