@@ -50,6 +50,7 @@ impl Decoder {
     /// A sentence that names the tensor whose shape does not fit the configuration, or the setting that cannot be.
     pub fn new(config: DecoderConfig, weights: DecoderWeights) -> Result<Self> {
         shapes::check(&config, &weights)?;
+        crate::memory::keep_freed();
         let device = weights.embed.device().clone();
         let constants = weights.detached();
         Ok(Self {

@@ -25,6 +25,7 @@ pub mod language_model;
 #[cfg(test)]
 mod laws;
 mod layout;
+pub mod memory;
 mod mlp;
 mod norm;
 pub mod open;
