@@ -756,7 +756,7 @@ fn rows_of_predictions_are_picked_and_read_out() {
 
 #[test]
 fn maps_of_any_size_are_drawn() {
-    for (layers, heads, tokens) in [(1, 1, 1), (2, 2, 3), (48, 48, 24), (2, 3, 300)] {
+    for (layers, heads, tokens) in [(0, 0, 0), (1, 1, 1), (2, 2, 3), (48, 48, 24), (2, 3, 300)] {
         for show in [Show::Atlas, Show::Head, Show::Lines, Show::Trace] {
             let mut scene = scene(show);
             let look = scene.state().look.clone();

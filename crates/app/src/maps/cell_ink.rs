@@ -10,6 +10,9 @@ use super::token_text::whole;
 /// Cells at least this large, in points, have their number written in them.
 pub(crate) const NUMBERS_FROM: f32 = 34.0;
 
+/// Cells larger than this, in points, have a hairline between them.
+const GAPS_ABOVE: f32 = 6.0;
+
 pub(crate) fn colour32([r, g, b, a]: Colour) -> Color32 {
     Color32::from_rgba_unmultiplied(r, g, b, a)
 }
@@ -51,14 +54,25 @@ pub(crate) fn focus(painter: &Painter, look: &MapLook, rect: Rect) {
     );
 }
 
-/// Faint bands over the row and the column of `cell`.
-pub(crate) fn bands(painter: &Painter, look: &MapLook, grid: &GridFrame, cell: Cell) {
+/// Thin rails along the row and the column of `cell`, in the gaps between cells: the data's colours stay as they are.
+///
+/// Where cells have no gaps there are no rails, and the marks at the labels must do.
+pub(crate) fn rails(painter: &Painter, look: &MapLook, grid: &GridFrame, cell: Cell) {
     let rect = grid.rect(cell);
-    let colour = look.selection.gamma_multiply(0.08);
-    let row = Rect::from_x_y_ranges(grid.frame.x_range(), rect.y_range());
-    let col = Rect::from_x_y_ranges(rect.x_range(), grid.frame.y_range());
-    for band in [row, col] {
-        painter.rect_filled(band.intersect(grid.frame), 0.0, colour);
+    if rect.width().min(rect.height()) <= GAPS_ABOVE {
+        return;
+    }
+    let stroke = Stroke::new(1.0, look.selection.gamma_multiply(0.45));
+    let frame = grid.frame;
+    for y in [rect.top(), rect.bottom()] {
+        if frame.y_range().contains(y) {
+            painter.hline(frame.x_range(), y - 0.5, stroke);
+        }
+    }
+    for x in [rect.left(), rect.right()] {
+        if frame.x_range().contains(x) {
+            painter.vline(x - 0.5, frame.y_range(), stroke);
+        }
     }
 }
 

@@ -227,7 +227,7 @@ fn draw(
         })
     });
     if let Some(cell) = selected {
-        cell_ink::bands(&painter, look, grid, cell);
+        cell_ink::rails(&painter, look, grid, cell);
     }
     if let Some(cell) = hovered.filter(|&c| selected != Some(c)) {
         cell_ink::hover(&painter, look, grid.rect(cell));

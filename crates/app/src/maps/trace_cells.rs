@@ -53,7 +53,7 @@ pub(crate) fn draw(
     });
     marks(ui, look, data, grid, &style, error_ticks, value);
     if let Some(cell) = selected {
-        cell_ink::bands(&painter, look, grid, cell);
+        cell_ink::rails(&painter, look, grid, cell);
     }
     if let Some(cell) = hovered.filter(|&c| selected != Some(c)) {
         cell_ink::hover(&painter, look, grid.rect(cell));
