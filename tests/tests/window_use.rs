@@ -360,7 +360,7 @@ fn numbers_are_copied_as_a_table() {
     // One frame with the key in it, because the clipboard's text leaves with that frame.
     let modifiers = Modifiers::COMMAND | Modifiers::SHIFT;
     let input = stage.window.input_mut();
-    input.modifiers = modifiers;
+    input.events.push(egui::Event::ModifiersChanged(modifiers));
     input.events.push(egui::Event::Key {
         key: Key::C,
         physical_key: None,

@@ -46,7 +46,16 @@ macro_rules! scene {
 }
 
 /// Name, scene and thumbnail files, in the order of the gallery.
-const FILES: [(&str, &str, &str); 1] = [scene!("tower-fact")];
+const FILES: [(&str, &str, &str); 8] = [
+    scene!("tower"),
+    scene!("indirect-object"),
+    scene!("induction"),
+    scene!("trade"),
+    scene!("river"),
+    scene!("pronoun"),
+    scene!("pairs"),
+    scene!("sum"),
+];
 
 /// Every bundled scene, in the order of the gallery.
 pub fn bundled() -> Vec<Scene> {

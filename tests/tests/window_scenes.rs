@@ -1,0 +1,121 @@
+//! The bundled scenes in the window, on the bundled model, with the real worker behind it.
+//!
+//! `WHYFINDER_UPDATE_THUMBNAILS=1` writes each scene's result in small beside the scene.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use whyfinder::window::thumbnail::Thumbnail;
+use whyfinder::window::{Application, dialogs, scenes};
+use whyfinder_worker::{Worker, WorkerOptions};
+
+/// A window with a worker of its own.
+fn window() -> Harness<'static, Application> {
+    Harness::builder()
+        .with_size(egui::vec2(1280.0, 720.0))
+        .wgpu()
+        .build_eframe(|creation| {
+            let worker = Worker::spawn(WorkerOptions::default());
+            let dialogs = dialogs::Scripted::default();
+            Application::new(creation, Box::new(worker), Box::new(dialogs), Vec::new())
+        })
+}
+
+/// Draws until `done` holds.
+fn wait(window: &mut Harness<'static, Application>, what: &str, done: fn(&Application) -> bool) {
+    let began = Instant::now();
+    while !done(window.state()) {
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "waited in vain for {what}"
+        );
+        window.run_steps(1);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    window.run_steps(2);
+}
+
+fn scene_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets/scenes")
+}
+
+#[test]
+fn every_scene_runs_in_the_window() {
+    let mut window = window();
+    wait(&mut window, "the bundled model", |a| {
+        a.state().model.open.is_some()
+    });
+    for scene in scenes::bundled() {
+        if !window.state().state().gallery_open {
+            window.get_by_label("Scenes").click();
+            window.run_steps(3);
+        }
+        let label = format!("Scene: {}. {}", scene.title, scene.sentence);
+        let card = window.get_by_label(&label);
+        card.scroll_to_me();
+        card.click();
+        window.run_steps(3);
+        wait(&mut window, &scene.title, |a| !a.state().jobs.busy());
+        let state = window.state().state();
+        assert_eq!(state.jobs.run_failure, None, "{}", scene.name);
+        assert_eq!(state.jobs.trace_failure, None, "{}", scene.name);
+        let run = state.results.run.as_ref().expect("a run");
+        assert!(run.complete && run.attention.is_some(), "{}", scene.name);
+        let traces = scene.experiment.instrument.name() == "causal-trace";
+        let trace = state.results.trace.as_ref();
+        assert_eq!(trace.is_some_and(|t| t.complete), traces, "{}", scene.name);
+        if let Some(trace) = trace {
+            let (done, all) = trace.measured();
+            assert!(done == all && all > 0, "{}: {done} of {all}", scene.name);
+        }
+        if std::env::var_os("WHYFINDER_UPDATE_THUMBNAILS").is_some() {
+            let s = state.selection;
+            let thumbnail = Thumbnail::of(&state.results, s.layer.zip(s.head));
+            let text = serde_json::to_string(&thumbnail).expect("plain numbers");
+            let path = scene_folder().join(format!("{}.json", scene.name));
+            std::fs::write(path, text + "\n").expect("the folder can be written");
+        }
+        if let Some(folder) = std::env::var_os("WHYFINDER_PICTURES") {
+            let image = window.render().expect("the window can be drawn");
+            let path = PathBuf::from(folder).join(format!("scene_{}.png", scene.name));
+            image.save(path).expect("the picture can be saved");
+        }
+    }
+}
+
+#[test]
+fn every_scene_has_its_result_in_small() {
+    for scene in scenes::bundled() {
+        assert!(
+            scene.thumbnail.is_some_and(|t| !t.maps.is_empty()),
+            "{} has no thumbnail: run the tests of this file with WHYFINDER_UPDATE_THUMBNAILS=1",
+            scene.name
+        );
+    }
+}
+
+#[test]
+fn a_broken_folder_is_refused_with_the_workers_sentence_and_the_model_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("config.json"), "{ not json").expect("a file");
+    let picked = dialogs::Answer::Picked(folder.path().to_path_buf());
+    let mut window = Harness::builder()
+        .with_size(egui::vec2(1280.0, 720.0))
+        .wgpu()
+        .build_eframe(move |creation| {
+            let worker = Worker::spawn(WorkerOptions::default());
+            let dialogs = dialogs::Scripted::new([picked]);
+            Application::new(creation, Box::new(worker), Box::new(dialogs), Vec::new())
+        });
+    wait(&mut window, "the bundled model", |a| {
+        a.state().model.open.is_some()
+    });
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::O);
+    window.run_steps(2);
+    wait(&mut window, "the refusal", |a| a.state().notice.is_some());
+    window.get_by_label_contains("Could not open");
+    window.get_by_label_contains("config.json");
+    window.get_by_label("Model demo:isles");
+}
