@@ -99,12 +99,18 @@ impl Prepared {
         references + sweep::passes(&model.decoder, &self.input, &self.plan, engine)
     }
 
-    /// Bytes at the widest place, with the rows that a batch of common size has.
-    fn bytes(&self) -> u64 {
-        let rows = self
-            .row_limit
-            .min((1 + self.input.samples).max(256 / self.input.ids.len()));
-        self.kept_bytes + rows as u64 * self.row_bytes
+    /// Bytes at the widest place: the kept values and the largest batch.
+    fn bytes(&self, model: &LanguageModel, engine: Engine) -> u64 {
+        let references = (1 + self.input.samples).min(self.row_limit);
+        let step = match engine {
+            Engine::Plain => 0,
+            Engine::Exact => {
+                let all = self.plan.run.len() * self.input.samples;
+                sweep::rows_per_step(model.config(), self.input.ids.len(), 0, self.row_limit)
+                    .min(all)
+            }
+        };
+        self.kept_bytes + references.max(step) as u64 * self.row_bytes
     }
 }
 
@@ -122,7 +128,7 @@ pub(crate) fn estimate(
         (1 + input.samples) as f64 * row_flops(decoder.config(), input.ids.len(), layers, 1);
     let flops = references + sweep::flops(decoder, input, &prepared.plan, trace.engine);
     Ok(Cost {
-        bytes: prepared.bytes(),
+        bytes: prepared.bytes(model, trace.engine),
         passes: prepared.passes(model, trace.engine),
         passes_plain: prepared.passes(model, Engine::Plain),
         seconds: flops * seconds_per_flop(decoder, &prepared.question.ids)?,
@@ -167,7 +173,7 @@ pub(crate) fn measure(
     summary.noise_sd = runs.noise.as_ref().and_then(|noise| noise.sd);
     summary.passes = prepared.passes(model, trace.engine);
     summary.passes_plain = prepared.passes(model, Engine::Plain);
-    summary.peak_bytes = model.card.bytes + prepared.bytes();
+    summary.peak_bytes = model.card.bytes + prepared.bytes(model, trace.engine);
     debug_assert_eq!(
         prepared.cells() + plan.unaligned,
         trace.kinds.len() * question.ids.len() * decoder.config().layers

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use whyfinder_experiment::{Engine, TraceSettings};
-use whyfinder_model::Decoder;
+use whyfinder_model::{Decoder, DecoderConfig};
 
 use crate::cells::{Cell, Plan};
 use crate::continuation::{self, Piece};
@@ -144,10 +144,16 @@ impl Sweep<'_> {
         let start = first.start();
         let flops = row_flops(config, self.input.ids.len(), config.layers - start, 1);
         let rows = cells.len() * samples;
+        let at_once = rows_per_step(
+            config,
+            self.input.ids.len(),
+            config.layers - start,
+            self.row_limit,
+        );
         let mut gathered = Gathered::new(config.vocab);
         let mut next = 0;
         while next < rows {
-            let end = rows.min(next + self.rows_per_step(flops));
+            let end = rows.min(next + at_once);
             let pieces = pieces(cells, samples, next, end);
             let began = Instant::now();
             let logits = continuation::last_logits(
@@ -174,14 +180,6 @@ impl Sweep<'_> {
             next = end;
         }
         Ok(())
-    }
-
-    fn rows_per_step(&self, flops_per_row: f64) -> usize {
-        let worthwhile = WORTHWHILE_POSITIONS.div_ceil(self.input.ids.len());
-        ((STEP_FLOPS / flops_per_row) as usize)
-            .max(worthwhile)
-            .min(self.row_limit)
-            .clamp(1, MOST_ROWS)
     }
 
     fn measured(&self, cell: &Cell, gathered: Gathered) -> MeasuredCell {
@@ -217,6 +215,20 @@ impl Step<'_> {
         }
         Ok(())
     }
+}
+
+/// Batch rows of one step through `layers` blocks and the unembedding.
+pub(crate) fn rows_per_step(
+    config: &DecoderConfig,
+    length: usize,
+    layers: usize,
+    row_limit: usize,
+) -> usize {
+    let worthwhile = WORTHWHILE_POSITIONS.div_ceil(length);
+    ((STEP_FLOPS / row_flops(config, length, layers, 1)) as usize)
+        .max(worthwhile)
+        .min(row_limit)
+        .clamp(1, MOST_ROWS)
 }
 
 /// The rows from `next` to `end`, counted over all samples of all cells, as pieces of single cells.
