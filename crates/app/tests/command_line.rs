@@ -245,7 +245,7 @@ fn an_estimate_says_the_cost_and_runs_nothing() {
     let folder = folder();
     let said = whyfinder(folder.path(), &["estimate", "trace.toml"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    for word in ["memory", "passes", "time"] {
+    for word in ["memory ", "passes", "time "] {
         assert!(said.out.contains(word), "{}", said.out);
     }
     let one = whyfinder(folder.path(), &["estimate", "trace.toml", "--json"]).json();
@@ -291,8 +291,48 @@ fn the_gallery_lists_its_scenes() {
     let folder = folder();
     let said = whyfinder(folder.path(), &["gallery"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.out.lines().any(|l| l.starts_with("tower-fact ")));
+    assert!(said.out.lines().any(|l| l.starts_with("tower ")));
     assert!(said.out.lines().all(|l| l.ends_with('.')), "{}", said.out);
+}
+
+#[test]
+fn a_scene_is_run_and_drawn() {
+    let folder = folder();
+    let said = whyfinder(folder.path(), &["gallery", "tower", "--out", "out"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let outcome = result(&folder, "out");
+    let answer = outcome
+        .summary
+        .answer
+        .as_ref()
+        .expect("a trace has an answer");
+    assert_eq!(answer.text, " Quill");
+    let residual = outcome.field("residual").expect("a trace has it");
+    assert!(residual.mask.iter().all(|&measured| measured));
+    let svg = fs::read_to_string(folder.path().join("out/tower.svg")).expect("reads");
+    assert!(svg.starts_with("<svg") || svg.starts_with("<?xml"));
+    let picture = image::open(folder.path().join("out/tower.png")).expect("a picture");
+    assert!(picture.width() > 400 && picture.height() > 200);
+}
+
+#[test]
+fn without_a_display_the_gallery_is_drawn_into_files() {
+    let folder = folder();
+    let said = whyfinder(folder.path(), &[]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.err.contains("no display"), "{}", said.err);
+    assert!(said.err.contains("whyfinder-gallery"), "{}", said.err);
+    let scenes = whyfinder(folder.path(), &["gallery"]).out.lines().count();
+    let mut drawn = 0;
+    for file in fs::read_dir(folder.path().join("whyfinder-gallery"))
+        .expect("the folder is there")
+        .flatten()
+        .filter(|file| file.path().extension().is_some_and(|e| e == "png"))
+    {
+        image::open(file.path()).expect("a picture");
+        drawn += 1;
+    }
+    assert_eq!(drawn, scenes);
 }
 
 #[test]

@@ -190,6 +190,29 @@ fn a_click_on_the_theme_turns_the_window_light() {
     assert_eq!(light.dimensions(), dark.dimensions());
 }
 
+/// Part of the pixels that look otherwise.
+fn changed(before: &RgbImage, after: &RgbImage) -> f64 {
+    let differs = before
+        .pixels()
+        .zip(after.pixels())
+        .filter(|(a, b)| a.0.iter().zip(b.0).any(|(&a, b)| a.abs_diff(b) > 8))
+        .count();
+    differs as f64 / f64::from(before.width() * before.height())
+}
+
+#[test]
+fn a_click_on_a_scene_shows_its_maps() {
+    let screen = Screen::start();
+    let _program = Program::start(&screen, &[]);
+    screen.look_until("the window", is_up);
+    sleep(Duration::from_secs(2));
+    let gallery = screen.look();
+    screen.click(170, 260);
+    screen.look_until("the maps of the scene", |p| {
+        changed(&gallery, p) > 0.15 && colourful(p) > 5_000
+    });
+}
+
 #[test]
 fn a_typed_prompt_shows_its_attention() {
     let screen = Screen::start();

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example: whyfinder inspect ~/models/gpt2 --json")]
     Inspect(Inspect),
     /// Lists the bundled scenes, or runs one and draws it
-    #[command(after_help = "Example: whyfinder gallery tower-fact --out tower")]
+    #[command(after_help = "Example: whyfinder gallery tower --out tower")]
     Gallery(Gallery),
 }
 

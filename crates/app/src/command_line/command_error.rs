@@ -93,7 +93,7 @@ mod tests {
             "whyfinder run a.toml --out b --thread 2",
             "whyfinder run a.toml --out b --threads 0",
             "whyfinder figure a.npz",
-            "whyfinder gallery tower-fact",
+            "whyfinder gallery tower",
             "whyfinder open",
         ] {
             let sentence = said(words);

@@ -44,7 +44,7 @@ pub(crate) fn estimate(arguments: &arguments::Estimate) -> Result<(), CommandErr
         }
     ))?;
     say(format!(
-        "passes      {}",
+        "work        {}",
         passes(estimate.passes, estimate.passes_plain)
     ))?;
     say(format!(
