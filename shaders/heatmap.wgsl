@@ -42,8 +42,6 @@ struct View {
     // Of the hatching, in pixels.
     period: u32,
     line: u32,
-    // Side of a square of the chequers, in pixels.
-    square: u32,
 }
 
 struct Uniforms {
@@ -75,7 +73,12 @@ struct Reduced {
 @group(0) @binding(4) var<storage, read> levels: array<Reduced>;
 
 const NOTHING = 0xffffffffu;
+// Bits of a phase word: in the middle of the cell, on a column or row of dots, in an odd square of the chequers. The
+// others hold the distance from the tile's start, modulo the hatching's period.
 const MIDDLE = 0x80000000u;
+const DOT = 0x40000000u;
+const SQUARE = 0x20000000u;
+const PHASE = 0x1fffffffu;
 
 @vertex
 fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
@@ -85,11 +88,13 @@ fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
     return vec4<f32>(2.0 * x - 1.0, 1.0 - 2.0 * y, 0.0, 1.0);
 }
 
-fn map_cell(index: u32) -> Reduced {
+// `inside` is the index within the tile.
+fn map_cell(index: u32, inside: u32) -> Reduced {
     var flag = 1u;
     if uniforms.view.flags > 0u {
-        let at = index % uniforms.view.flags;
-        flag = (flags[at / 4u] >> (8u * (at % 4u))) & 255u;
+        // Software GPUs divide lane by lane: no remainder where a choice does.
+        let at = select(index, inside, uniforms.view.flags == uniforms.view.height * uniforms.view.width);
+        flag = (flags[at >> 2u] >> (8u * (at & 3u))) & 255u;
     }
     if (flag & 2u) != 0u {
         return Reduced(0.0, 0.0, 0u, 16u);
@@ -118,17 +123,25 @@ fn taken_in(group: Reduced, other: Reduced) -> Reduced {
     return result;
 }
 
-fn gather(x: AxisPixel, y: AxisPixel) -> Reduced {
-    let tile = y.tile * uniforms.view.columns + x.tile;
+fn gather_map(x: AxisPixel, y: AxisPixel) -> Reduced {
+    let tile = (y.tile * uniforms.view.columns + x.tile) * uniforms.view.height * uniforms.view.width;
     var group = Reduced(0.0, 0.0, 0u, 0u);
     for (var row = y.first; row < y.first + y.count; row++) {
         for (var column = x.first; column < x.first + x.count; column++) {
-            let index = (tile * uniforms.view.height + row) * uniforms.view.width + column;
-            if uniforms.view.level == 0u {
-                group = taken_in(group, map_cell(index));
-            } else {
-                group = taken_in(group, levels[uniforms.view.start + index]);
-            }
+            let inside = row * uniforms.view.width + column;
+            group = taken_in(group, map_cell(tile + inside, inside));
+        }
+    }
+    return group;
+}
+
+fn gather_level(x: AxisPixel, y: AxisPixel) -> Reduced {
+    let tile = (y.tile * uniforms.view.columns + x.tile) * uniforms.view.height;
+    var group = Reduced(0.0, 0.0, 0u, 0u);
+    for (var row = y.first; row < y.first + y.count; row++) {
+        for (var column = x.first; column < x.first + x.count; column++) {
+            let index = uniforms.view.start + (tile + row) * uniforms.view.width + column;
+            group = taken_in(group, levels[index]);
         }
     }
     return group;
@@ -139,7 +152,7 @@ fn colour_index(value: f32, weight: f32) -> u32 {
     var low = 0u;
     for (var step = 128u; step > 0u; step = step >> 1u) {
         let at = low + step - 1u;
-        if uniforms.style.cuts[at / 4u][at % 4u] * weight <= value {
+        if uniforms.style.cuts[at >> 2u][at & 3u] * weight <= value {
             low += step;
         }
     }
@@ -161,21 +174,15 @@ fn inked(colour: u32, weight: u32) -> u32 {
     return mixed.r | (mixed.g << 8u) | (mixed.b << 16u) | (colour & 0xff000000u);
 }
 
-fn near_dot(at: u32) -> bool {
-    return (at + uniforms.view.period / 2u) % uniforms.view.period < uniforms.view.line;
-}
-
-fn pixel_colour(group: Reduced, phase: vec2<u32>) -> u32 {
-    let middle = (phase.x & phase.y & MIDDLE) != 0u;
-    let x = phase.x & ~MIDDLE;
-    let y = phase.y & ~MIDDLE;
+// `x` and `y` are the pixel's phase words.
+fn pixel_colour(group: Reduced, x: u32, y: u32) -> u32 {
     if group.count == 0u {
         if (group.kinds & 4u) != 0u {
-            let second = (x / uniforms.view.square + y / uniforms.view.square) % 2u == 1u;
+            let second = ((x ^ y) & SQUARE) != 0u;
             return select(uniforms.style.not_finite, uniforms.style.not_finite_second, second);
         }
         if (group.kinds & 8u) != 0u {
-            return select(uniforms.style.not_measured, uniforms.style.not_measured_dot, middle);
+            return select(uniforms.style.not_measured, uniforms.style.not_measured_dot, (x & y & MIDDLE) != 0u);
         }
         return 0u;
     }
@@ -185,9 +192,11 @@ fn pixel_colour(group: Reduced, phase: vec2<u32>) -> u32 {
     } else {
         index = colour_index(group.extreme, 1.0);
     }
-    let colour = uniforms.style.colours[index / 4u][index % 4u];
-    let hatched = (group.kinds & 1u) == 0u && (x + y) % uniforms.view.period < uniforms.view.line;
-    let dotted = (group.kinds & 2u) != 0u && near_dot(x) && near_dot(y);
+    let colour = uniforms.style.colours[index >> 2u][index & 3u];
+    let sum = (x & PHASE) + (y & PHASE);
+    let along = select(sum, sum - uniforms.view.period, sum >= uniforms.view.period);
+    let hatched = (group.kinds & 1u) == 0u && along < uniforms.view.line;
+    let dotted = (group.kinds & 2u) != 0u && (x & y & DOT) != 0u;
     if dotted {
         return inked(colour, uniforms.style.dot_weight);
     }
@@ -198,17 +207,52 @@ fn pixel_colour(group: Reduced, phase: vec2<u32>) -> u32 {
     return colour;
 }
 
-@fragment
-fn paint(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let at = vec2<i32>(floor(position.xy)) - uniforms.view.origin;
-    let size = vec2<i32>(uniforms.view.size);
-    if any(at < vec2<i32>(0)) || any(at >= size) {
-        return vec4<f32>(0.0);
+// One row or column of the table; NOTHING outside the rectangle.
+fn axis(at: i32, axis_index: u32) -> AxisPixel {
+    let size = i32(uniforms.view.size[axis_index]);
+    if at < 0 || at >= size {
+        return AxisPixel(NOTHING, 0u, 0u, 0u);
     }
-    let x = axes[at.x];
-    let y = axes[size.x + at.y];
+    return axes[at + select(0, i32(uniforms.view.size.x), axis_index == 1u)];
+}
+
+// What the pixel shows: one cell of the map, several, or several of a pyramid level. Software GPUs run both sides of
+// every branch, so that each kind has an entry point of its own.
+const CELLS = 0u;
+const GROUPS = 1u;
+const LEVELS = 2u;
+
+fn paint(position: vec4<f32>, kind: u32) -> vec4<f32> {
+    let at = vec2<i32>(floor(position.xy)) - uniforms.view.origin;
+    let x = axis(at.x, 0u);
+    let y = axis(at.y, 1u);
     if x.tile == NOTHING || y.tile == NOTHING {
         return vec4<f32>(0.0);
     }
-    return unpack4x8unorm(pixel_colour(gather(x, y), vec2<u32>(x.phase, y.phase)));
+    var group: Reduced;
+    if kind == CELLS {
+        let inside = y.first * uniforms.view.width + x.first;
+        let tile = (y.tile * uniforms.view.columns + x.tile) * uniforms.view.height * uniforms.view.width;
+        group = map_cell(tile + inside, inside);
+    } else if kind == GROUPS {
+        group = gather_map(x, y);
+    } else {
+        group = gather_level(x, y);
+    }
+    return unpack4x8unorm(pixel_colour(group, x.phase, y.phase));
+}
+
+@fragment
+fn paint_cells(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
+    return paint(position, CELLS);
+}
+
+@fragment
+fn paint_groups(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
+    return paint(position, GROUPS);
+}
+
+@fragment
+fn paint_levels(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
+    return paint(position, LEVELS);
 }

@@ -31,11 +31,13 @@ struct Reduced {
 @group(0) @binding(2) var<storage, read> flags: array<u32>;
 @group(0) @binding(3) var<storage, read_write> levels: array<Reduced>;
 
-fn map_cell(index: u32) -> Reduced {
+// `inside` is the index within the tile.
+fn map_cell(index: u32, inside: u32) -> Reduced {
     var flag = 1u;
     if job.flags > 0u {
-        let at = index % job.flags;
-        flag = (flags[at / 4u] >> (8u * (at % 4u))) & 255u;
+        // Software GPUs divide lane by lane: no remainder where a choice does.
+        let at = select(index, inside, job.flags == job.below_height * job.below_width);
+        flag = (flags[at >> 2u] >> (8u * (at & 3u))) & 255u;
     }
     if (flag & 2u) != 0u {
         return Reduced(0.0, 0.0, 0u, 16u);
@@ -77,9 +79,10 @@ fn reduce(id: vec3<u32>, from_map: bool) {
     var group = Reduced(0.0, 0.0, 0u, 0u);
     for (var y = 2u * row; y < min(2u * row + 2u, job.below_height); y++) {
         for (var x = 2u * column; x < min(2u * column + 2u, job.below_width); x++) {
-            let index = (tile * job.below_height + y) * job.below_width + x;
+            let below = y * job.below_width + x;
+            let index = tile * job.below_height * job.below_width + below;
             if from_map {
-                group = taken_in(group, map_cell(index));
+                group = taken_in(group, map_cell(index, below));
             } else {
                 group = taken_in(group, levels[job.below_start + index]);
             }

@@ -170,6 +170,10 @@ fn attention(tokens: &[&str], layers: usize, heads: usize) -> Outcome {
 /// Checks that the figure becomes pixels, and keeps it where `WHYFINDER_KEEP_FIGURES` says, to be looked at.
 fn png(name: &str, svg: &Svg, scale: f32) -> image::RgbaImage {
     let bytes = svg_to_png(svg, scale).expect("valid SVG");
+    let carries = |text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(carries("iTXtexperiment\0") && carries(&svg.experiment));
+    let experiment: Result<Experiment, _> = serde_json::from_str(&svg.experiment);
+    assert_eq!(experiment.expect("JSON").model, "demo:isles");
     if let Some(folder) = std::env::var_os("WHYFINDER_KEEP_FIGURES") {
         let path = std::path::Path::new(&folder).join(name);
         save(&path.with_extension("png"), &bytes).expect("the folder is there");

@@ -13,6 +13,8 @@ pub struct Svg {
     /// In user units: pixels at scale 1.
     pub width: f32,
     pub height: f32,
+    /// The experiment as JSON, which the text also holds as metadata.
+    pub experiment: String,
 }
 
 /// Typefaces of the program.
@@ -212,12 +214,12 @@ impl Canvas {
         let (width, height) = (width.ceil(), height.ceil());
         let ground = hex(ground(self.theme));
         let title = escaped(title);
-        let experiment = escaped(experiment);
+        let metadata = escaped(experiment);
         let body = self.body;
         let text = format!(
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">
 <title>{title}</title>
-<metadata><experiment xmlns="https://whyfinder.org/experiment">{experiment}</experiment></metadata>
+<metadata><experiment xmlns="https://whyfinder.org/experiment">{metadata}</experiment></metadata>
 <rect width="{width}" height="{height}" fill="{ground}"/>
 {body}</svg>
 "#
@@ -226,6 +228,7 @@ impl Canvas {
             text,
             width,
             height,
+            experiment: experiment.to_string(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Pixels to paper.
 //!
 //! [`trace_figure`] and [`attention_figure`] turn an outcome into an SVG with text as text, and [`svg_to_png`] turns
-//! that into pixels without a display or a GPU. An SVG carries its whole experiment in its metadata.
+//! that into pixels without a display or a GPU. Both carry their whole experiment in their
+//! metadata.
 //!
 //! This room knows outcomes and the paint room's colours. It must never know candle or egui.
 
@@ -13,6 +14,7 @@ pub mod colour_bar;
 pub mod error;
 pub mod fonts;
 pub mod numbers;
+pub mod png_text;
 pub mod raster;
 pub mod save;
 pub mod token_text;

@@ -4,12 +4,12 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use resvg::{tiny_skia, usvg};
 use whyfinder_paint::Image;
 
-use crate::{FigureError, Svg, fonts};
+use crate::{FigureError, Svg, fonts, png_text};
 
 /// Longest side of a picture.
 const MOST: u64 = 32_768;
 
-/// Draws a figure into PNG bytes, `scale` pixels per unit.
+/// Draws a figure into PNG bytes, `scale` pixels per unit, with the experiment in a text chunk.
 ///
 /// # Errors
 /// If the figure would be empty or longer than 32 768 pixels a side, or is not valid SVG.
@@ -25,7 +25,8 @@ pub fn svg_to_png(svg: &Svg, scale: f32) -> Result<Vec<u8>, FigureError> {
         .ok_or(FigureError::TooLarge { width, height })?;
     let transform = tiny_skia::Transform::from_scale(scale, scale);
     resvg::render(&tree, transform, &mut pixels.as_mut());
-    pixels.encode_png().map_err(|e| failed(&e))
+    let png = pixels.encode_png().map_err(|e| failed(&e))?;
+    Ok(png_text::with_text(png, "experiment", &svg.experiment))
 }
 
 pub(crate) fn image_to_png(image: &Image) -> Result<Vec<u8>, FigureError> {

@@ -4,6 +4,8 @@
 //! `(c + 1) p / n` (rounded down); otherwise pixel `i` shows the cells from `i n / p` to `(i + 1) n / p`. Either way
 //! each pixel and each cell is accounted for exactly once, and the GPU reads the same table as its CPU twin.
 
+use crate::looks::Pattern;
+
 /// Tiles and cells along x or y, in pixels from the target's edge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AxisGeometry {
@@ -131,13 +133,21 @@ pub(crate) struct AxisPixel {
     pub(crate) first: u32,
     /// How many cells of the level.
     pub(crate) count: u32,
-    /// Pixels from the tile's start; the top bit says that the pixel lies in the middle of its cell.
+    /// Where the pixel lies in the patterns: pixels from the tile's start, modulo the hatching's period, and the bits
+    /// [`AxisPixel::MIDDLE`], [`AxisPixel::DOT`], [`AxisPixel::SQUARE`].
     pub(crate) phase: u32,
 }
 
 impl AxisPixel {
     pub(crate) const NOTHING: u32 = u32::MAX;
+    /// In the middle of its cell.
     pub(crate) const MIDDLE: u32 = 1 << 31;
+    /// On a column, or row, of dots.
+    pub(crate) const DOT: u32 = 1 << 30;
+    /// In an odd square of the chequers.
+    pub(crate) const SQUARE: u32 = 1 << 29;
+    /// The bits that hold a number.
+    pub(crate) const PHASE: u32 = Self::SQUARE - 1;
 
     const BLANK: AxisPixel = AxisPixel {
         tile: Self::NOTHING,
@@ -157,11 +167,21 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Tables for a target of `size` pixels; `hairline` is the thickness of the lines between cells, if there are any.
-    pub(crate) fn new(axes: [AxisGeometry; 2], size: [u32; 2], hairline: Option<u32>) -> Self {
+    /// Tables for a target of `size` pixels, with lines between the cells or without.
+    pub(crate) fn new(
+        axes: [AxisGeometry; 2],
+        size: [u32; 2],
+        pattern: Pattern,
+        hairlines: bool,
+    ) -> Self {
         let level = axes.map(coarsest).into_iter().min().unwrap_or(0);
-        let [x, y] = [0, 1].map(|a| table(&axes[a], level, size[a], hairline));
+        let [x, y] = [0, 1].map(|a| table(&axes[a], level, size[a], pattern, hairlines));
         Self { level, x, y }
+    }
+
+    /// Whether a pixel may show more than one cell of the level.
+    pub(crate) fn has_groups(&self) -> bool {
+        self.x.iter().chain(&self.y).any(|p| p.count > 1)
     }
 }
 
@@ -181,7 +201,13 @@ pub(crate) fn level_length(cells: usize, level: usize) -> usize {
     cells.div_ceil(1 << level.min(63))
 }
 
-fn table(axis: &AxisGeometry, level: usize, length: u32, hairline: Option<u32>) -> Vec<AxisPixel> {
+fn table(
+    axis: &AxisGeometry,
+    level: usize,
+    length: u32,
+    pattern: Pattern,
+    hairlines: bool,
+) -> Vec<AxisPixel> {
     let mut pixels = vec![AxisPixel::BLANK; length as usize];
     if axis.cells == 0 {
         return pixels;
@@ -199,9 +225,10 @@ fn table(axis: &AxisGeometry, level: usize, length: u32, hairline: Option<u32>) 
                 let to = (i as usize + 1) * cells / span as usize;
                 (from, to.saturating_sub(from).max(1))
             };
-            let mut phase = (i & i64::from(AxisPixel::MIDDLE - 1)) as u32;
+            let mut phase = pattern.phase(i as u64);
             let mut shown = tile as u32;
-            if let Some(line) = hairline.map(i64::from) {
+            if hairlines {
+                let line = i64::from(pattern.line);
                 let (from, to) = axis.cell_span(tile, first);
                 let middle = (from + to - line) / 2 - line.div_euclid(2);
                 if pixel >= to - line {
@@ -225,6 +252,12 @@ fn table(axis: &AxisGeometry, level: usize, length: u32, hairline: Option<u32>) 
 mod tests {
     use super::*;
 
+    const PATTERN: Pattern = Pattern {
+        period: 7,
+        line: 1,
+        square: 3,
+    };
+
     fn axis(tiles: usize, cells: usize, offset: f64, cell: f64, gap: f64) -> AxisGeometry {
         AxisGeometry {
             tiles,
@@ -239,7 +272,7 @@ mod tests {
     fn magnified_cells_share_out_the_pixels() {
         for (cells, cell) in [(1, 7.3), (10, 3.7), (7, 1.0), (128, 1.01), (3, 40.0)] {
             let a = axis(3, cells, 5.4, cell, 4.0);
-            let table = table(&a, 0, 2000, None);
+            let table = table(&a, 0, 2000, PATTERN, false);
             for tile in 0..3 {
                 let mut seen = vec![0; cells];
                 for p in table.iter().filter(|p| p.tile == tile) {
@@ -258,7 +291,7 @@ mod tests {
         for (cells, cell) in [(128, 0.3), (777, 0.01), (1000, 0.5), (5, 0.21), (33, 0.99)] {
             let a = axis(4, cells, 3.6, cell, 2.0);
             let level = coarsest(a);
-            let table = table(&a, level, 3000, None);
+            let table = table(&a, level, 3000, PATTERN, false);
             let expected = level_length(cells, level);
             for tile in 0..4 {
                 let mut seen = vec![0; expected];
@@ -282,7 +315,7 @@ mod tests {
             axis(2, 5, -31.0, 17.0, 2.0),
             axis(1, 1, 0.0, 300.0, 0.0),
         ] {
-            let table = table(&a, 0, 200, None);
+            let table = table(&a, 0, 200, PATTERN, false);
             for (pixel, p) in table.iter().enumerate() {
                 let hit = a.hit(pixel as i64).map(|(t, c)| (t as u32, c as u32));
                 let shown = (p.tile != AxisPixel::NOTHING).then_some((p.tile, p.first));
@@ -303,7 +336,7 @@ mod tests {
     fn far_away_maps_show_nothing_and_do_not_overflow() {
         for offset in [1e300, -1e300, f64::NAN] {
             let a = axis(3, 10, offset, 3.7, 4.0);
-            let table = table(&a, 0, 100, Some(1));
+            let table = table(&a, 0, 100, PATTERN, true);
             assert!(
                 table
                     .iter()
@@ -314,7 +347,7 @@ mod tests {
 
     #[test]
     fn hairlines_end_every_cell_and_dots_lie_inside() {
-        let table = table(&axis(1, 4, 0.0, 10.0, 0.0), 0, 40, Some(1));
+        let table = table(&axis(1, 4, 0.0, 10.0, 0.0), 0, 40, PATTERN, true);
         for (i, p) in table.iter().enumerate() {
             assert_eq!(p.tile == AxisPixel::NOTHING, i % 10 == 9);
             assert_eq!(

@@ -125,13 +125,12 @@ struct Paint {
 }
 
 impl Paint {
-    fn pixel(&self, group: Reduced, phase_x: u32, phase_y: u32) -> Colour {
-        let middle = phase_x & phase_y & AxisPixel::MIDDLE != 0;
-        let (x, y) = (phase_x & !AxisPixel::MIDDLE, phase_y & !AxisPixel::MIDDLE);
+    /// `x` and `y` are the pixel's phase words.
+    fn pixel(&self, group: Reduced, x: u32, y: u32) -> Colour {
         if group.count == 0 {
             if group.kinds & within::NOT_FINITE != 0 {
                 let [first, second] = looks::not_finite(self.theme);
-                return if self.pattern.second_square(x, y) {
+                return if (x ^ y) & AxisPixel::SQUARE != 0 {
                     second
                 } else {
                     first
@@ -139,7 +138,11 @@ impl Paint {
             }
             if group.kinds & within::NOT_MEASURED != 0 {
                 let [ground, dot] = looks::not_measured(self.theme);
-                return if middle { dot } else { ground };
+                return if x & y & AxisPixel::MIDDLE != 0 {
+                    dot
+                } else {
+                    ground
+                };
             }
             return looks::BLANK;
         }
@@ -150,7 +153,7 @@ impl Paint {
         };
         let colour = self.colours[self.cuts.partition_point(|&cut| cut * weight <= value)];
         let hatch = group.kinds & within::SIGNIFICANT == 0 && self.pattern.hatched(x, y);
-        let dot = group.kinds & within::ESTIMATE != 0 && self.pattern.dotted(x, y);
+        let dot = group.kinds & within::ESTIMATE != 0 && x & y & AxisPixel::DOT != 0;
         match (dot, hatch) {
             (true, _) => looks::dotted(colour),
             (false, true) => looks::hatched(colour),

@@ -2,7 +2,7 @@
 
 use crate::{
     Colour, GpuMap, HeatmapPainter, MapStyle, Reduction, View, axis::AxisPixel, gpu_map::entry,
-    looks,
+    looks, painter::Painting,
 };
 
 /// The small buffers of one picture: keep one per widget. Many may show the same [`GpuMap`].
@@ -10,6 +10,7 @@ use crate::{
 pub struct GpuView {
     buffers: Option<Buffers>,
     shown: Option<Shown>,
+    painting: Painting,
 }
 
 #[derive(Debug)]
@@ -58,6 +59,11 @@ impl GpuView {
         if unchanged {
             return;
         }
+        self.painting = match (spread.level, spread.has_groups()) {
+            (0, false) => Painting::Cells,
+            (0, true) => Painting::Groups,
+            _ => Painting::Levels,
+        };
         let uniforms = Uniforms {
             style: StyleUniform::new(style),
             view: ViewUniform::new(view, map, spread.level),
@@ -80,7 +86,7 @@ impl GpuView {
     /// pixels outside the target, in gaps, and of masked cells are left as they are.
     pub fn draw(&self, painter: &HeatmapPainter, pass: &mut wgpu::RenderPass<'_>) {
         let Some(buffers) = &self.buffers else { return };
-        pass.set_pipeline(&painter.draw.pipeline);
+        pass.set_pipeline(painter.draw.pipeline(self.painting));
         pass.set_bind_group(0, &buffers.bind_group, &[]);
         pass.draw(0..3, 0..1);
     }
@@ -156,8 +162,6 @@ struct ViewUniform {
     flags: u32,
     period: u32,
     line: u32,
-    square: u32,
-    padding: [u32; 3],
 }
 
 const _: () = assert!(size_of::<AxisPixel>() == 16 && size_of::<Uniforms>().is_multiple_of(16));
@@ -200,8 +204,6 @@ impl ViewUniform {
             flags: map.flag_period,
             period: pattern.period,
             line: pattern.line,
-            square: pattern.square,
-            padding: [0; 3],
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Masked cells are left blank: what lies behind the map shows through.
 
-use crate::{Colour, Theme};
+use crate::{Colour, Theme, axis::AxisPixel};
 
 pub const BLANK: Colour = [0, 0, 0, 0];
 
@@ -92,17 +92,27 @@ impl Pattern {
         }
     }
 
+    /// The phase word of the pixel `i` pixels from its tile's start.
+    pub(crate) fn phase(self, i: u64) -> u32 {
+        let (period, square) = (u64::from(self.period), u64::from(self.square));
+        let mut phase = (i % period) as u32 & AxisPixel::PHASE;
+        if (i + period / 2) % period < u64::from(self.line) {
+            phase |= AxisPixel::DOT;
+        }
+        if (i / square) % 2 == 1 {
+            phase |= AxisPixel::SQUARE;
+        }
+        phase
+    }
+
+    /// Whether a pixel with these phase words lies on a line of the hatching.
     pub(crate) fn hatched(self, x: u32, y: u32) -> bool {
-        (x + y) % self.period < self.line
-    }
-
-    pub(crate) fn dotted(self, x: u32, y: u32) -> bool {
-        let half = self.period / 2;
-        let near = |v: u32| (v + half) % self.period < self.line;
-        near(x) && near(y)
-    }
-
-    pub(crate) fn second_square(self, x: u32, y: u32) -> bool {
-        (x / self.square + y / self.square) % 2 == 1
+        let sum = (x & AxisPixel::PHASE) + (y & AxisPixel::PHASE);
+        let along = if sum >= self.period {
+            sum - self.period
+        } else {
+            sum
+        };
+        along < self.line
     }
 }

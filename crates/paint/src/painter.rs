@@ -24,7 +24,30 @@ pub struct HeatmapPainter {
 #[derive(Debug)]
 pub(crate) struct DrawPipeline {
     pub(crate) layout: wgpu::BindGroupLayout,
-    pub(crate) pipeline: wgpu::RenderPipeline,
+    /// In the order of [`Painting`].
+    pipelines: [wgpu::RenderPipeline; 3],
+}
+
+/// What pixels show. Software GPUs run both sides of every branch, so that each has an entry point of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Painting {
+    /// One cell of the map each.
+    #[default]
+    Cells,
+    /// One or several cells of the map.
+    Groups,
+    /// One or several cells of a pyramid level.
+    Levels,
+}
+
+impl Painting {
+    const ENTRY_POINTS: [&str; 3] = ["paint_cells", "paint_groups", "paint_levels"];
+}
+
+impl DrawPipeline {
+    pub(crate) fn pipeline(&self, painting: Painting) -> &wgpu::RenderPipeline {
+        &self.pipelines[painting as usize]
+    }
 }
 
 #[derive(Debug)]
@@ -93,7 +116,7 @@ impl HeatmapPainter {
         let mut changed = false;
         if let Some(text) = self.draw_shader.changed() {
             let new = draw_pipeline(device, self.target, self.draw_shader.name, text)?;
-            self.draw.pipeline = new.pipeline;
+            self.draw.pipelines = new.pipelines;
             changed = true;
         }
         if let Some(text) = self.reduce_shader.changed() {
@@ -127,32 +150,36 @@ fn draw_pipeline(
                 storage(true),
             ],
         );
-        let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-            label: Some(name),
-            layout: Some(&pipeline_layout(device, &layout)),
-            vertex: wgpu::VertexState {
-                module: &module,
-                entry_point: Some("cover"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                buffers: &[],
-            },
-            primitive: wgpu::PrimitiveState::default(),
-            depth_stencil: None,
-            multisample: wgpu::MultisampleState::default(),
-            fragment: Some(wgpu::FragmentState {
-                module: &module,
-                entry_point: Some("paint"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                targets: &[Some(wgpu::ColorTargetState {
-                    format: target,
-                    blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
-                    write_mask: wgpu::ColorWrites::ALL,
-                })],
-            }),
-            multiview_mask: None,
-            cache: None,
-        });
-        DrawPipeline { layout, pipeline }
+        let pipeline_layout = pipeline_layout(device, &layout);
+        let pipeline = |entry| {
+            device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+                label: Some(name),
+                layout: Some(&pipeline_layout),
+                vertex: wgpu::VertexState {
+                    module: &module,
+                    entry_point: Some("cover"),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    buffers: &[],
+                },
+                primitive: wgpu::PrimitiveState::default(),
+                depth_stencil: None,
+                multisample: wgpu::MultisampleState::default(),
+                fragment: Some(wgpu::FragmentState {
+                    module: &module,
+                    entry_point: Some(entry),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    targets: &[Some(wgpu::ColorTargetState {
+                        format: target,
+                        blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
+                        write_mask: wgpu::ColorWrites::ALL,
+                    })],
+                }),
+                multiview_mask: None,
+                cache: None,
+            })
+        };
+        let pipelines = Painting::ENTRY_POINTS.map(pipeline);
+        DrawPipeline { layout, pipelines }
     })
 }
 

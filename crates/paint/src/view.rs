@@ -211,7 +211,8 @@ impl View {
         Spread::new(
             self.axes(shape),
             [self.target.width, self.target.height],
-            self.has_hairlines().then(|| self.pattern().line),
+            self.pattern(),
+            self.has_hairlines(),
         )
     }
 
