@@ -11,6 +11,11 @@
 //!   tensors"), so it is given them one by one; its window is then as published;
 //! - Llama has no head width of its own, hence the fixture without one.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the differences are worth reading, with --nocapture"
+)]
+
 #[path = "support/models.rs"]
 mod models;
 

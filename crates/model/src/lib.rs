@@ -36,6 +36,7 @@ mod rope_json;
 mod safetensors_header;
 mod shapes;
 mod source;
+mod tensor_form;
 #[cfg(test)]
 mod tiny;
 mod token_text;

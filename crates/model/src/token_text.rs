@@ -119,6 +119,23 @@ mod tests {
     }
 
     #[test]
+    fn the_spelling_is_told_by_the_decoder() {
+        let of = |decoder: &str, pre: &str| {
+            let parse = |text: &str| serde_json::from_str(text).expect("JSON");
+            Spelling::of(&parse(decoder), &parse(pre))
+        };
+        // GPT-2, Llama 3 and Qwen; Llama 2 and Gemma as published; Mistral as converted since; and no decoder at all.
+        let byte_level = r#"{"type":"ByteLevel","add_prefix_space":true}"#;
+        let replace = r#"{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}]}"#;
+        let metaspace = r#"{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}"#;
+        assert_eq!(of(byte_level, "null"), Spelling::ByteLevel);
+        assert_eq!(of(replace, "null"), Spelling::LowLine);
+        assert_eq!(of(metaspace, metaspace), Spelling::LowLine);
+        assert_eq!(of("null", byte_level), Spelling::ByteLevel);
+        assert_eq!(of("null", r#"{"type":"Whitespace"}"#), Spelling::Plain);
+    }
+
+    #[test]
     fn incomplete_characters_are_shown_as_bytes() {
         assert_eq!(Spelling::ByteLevel.text("Ġcaf"), " caf");
         let piece: String = "é".bytes().map(char_of).collect();
