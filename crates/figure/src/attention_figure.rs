@@ -58,7 +58,7 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
     let name = format!("Layer {} · head {head}", layers[row].0);
     let (head_width, head_bottom) =
         draw_head(&mut canvas, outcome, &map, &style, &name, [left, top])?;
-    let width = left + head_width + MARGIN;
+    let width = (left + head_width + MARGIN).max(560.0);
 
     let caption = TextLook::new(Face::Sans, 12.0, theme.muted());
     let seen = if draws_cells(&atlas) {
@@ -67,7 +67,7 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
         style.reduction.words()
     };
     let pieces = [
-        format!("{} heads", atlas.shape().tiles()),
+        counted(atlas.shape().tiles(), "head"),
         "weight of each key for each query, 0 to 1".into(),
         seen.into(),
         "blank: later tokens, which cannot be seen".into(),
@@ -79,7 +79,7 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
     let foot = TextLook::new(Face::Sans, 11.0, theme.muted());
     let pieces = [
         outcome.experiment.model.clone(),
-        format!("{} tokens", atlas.shape().height),
+        counted(atlas.shape().height, "token"),
         outcome.provenance.program.clone(),
     ];
     for line in fonts::flow(&pieces, foot, width - 2.0 * MARGIN) {
@@ -87,10 +87,8 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
         y += 16.0;
     }
     let experiment = write::to_json(&outcome.experiment)?;
-    let title = format!(
-        "Attention of {} heads; shown large: {name}",
-        atlas.shape().tiles()
-    );
+    let heads = counted(atlas.shape().tiles(), "head");
+    let title = format!("Attention of {heads}; shown large: {name}");
     Ok(canvas.finish(width, y - 16.0 + MARGIN, &title, &experiment))
 }
 
@@ -116,6 +114,11 @@ pub fn strongest_head(atlas: &MapArray) -> (usize, usize) {
     let best = (0..shape.tiles()).max_by(|&a, &b| weight(a).total_cmp(&weight(b)).then(b.cmp(&a)));
     let best = best.unwrap_or(0);
     (best / shape.columns.max(1), best % shape.columns.max(1))
+}
+
+fn counted(n: usize, thing: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {thing}{plural}")
 }
 
 /// Attention patterns with their layers, in order.
@@ -218,8 +221,8 @@ fn draw_atlas(
         above: range.high > 1.0,
         ..Ends::default()
     };
-    colour_bar::draw(canvas, x, bar, size[0].min(200.0), style, &ends);
-    Ok((24.0 + size[0], bar + colour_bar::HEIGHT))
+    colour_bar::draw(canvas, x, bar, size[0].clamp(120.0, 200.0), style, &ends);
+    Ok((24.0 + size[0].max(160.0), bar + colour_bar::HEIGHT))
 }
 
 /// Returns width and lower end.

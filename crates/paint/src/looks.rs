@@ -35,7 +35,7 @@ pub(crate) fn inks() -> [Colour; 2] {
 pub fn hatched(colour: Colour) -> Colour {
     let luma = luma(colour);
     let [extreme, other] = HATCH_WEIGHTS;
-    let weight = if luma < 48 || luma >= 208 {
+    let weight = if !(48..208).contains(&luma) {
         extreme
     } else {
         other
