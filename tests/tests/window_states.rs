@@ -97,3 +97,19 @@ fn a_long_prompt_can_be_drawn() {
     stage.settle();
     stage.picture("long_prompt");
 }
+
+/// Signs that no font has stand as their code points.
+#[test]
+fn foreign_signs_can_be_drawn() {
+    let mut stage = Stage::new(1280.0, 720.0, 2.0, Vec::new());
+    stage.window.key_press(Key::Escape);
+    stage.settle();
+    stage.window.get_by_label("Prompt").click();
+    stage.window.run_steps(2);
+    stage.window.get_by_label("Prompt").type_text("Der Turm 塔 steht 在 Łódź naïve Ωμέγα 😀");
+    stage.settle();
+    stage.window.key_press(Key::Enter);
+    stage.settle();
+    stage.window.get_by_label_contains("␣塔");
+    stage.picture("foreign_signs");
+}

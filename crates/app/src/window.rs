@@ -25,6 +25,7 @@ mod apply;
 mod attention_panel;
 mod controls;
 mod copying;
+mod drop_hint;
 mod events;
 mod foot;
 mod fuzzy;
@@ -34,6 +35,7 @@ mod history;
 mod inspector_panel;
 mod lines_panel;
 mod map_states;
+mod missing_glyph;
 mod notice_bar;
 mod palette;
 mod predictions_panel;
@@ -72,6 +74,11 @@ pub enum OpenError {
 
 const TITLE: &str = "Whyfinder";
 
+const ICON: &[u8] = include_bytes!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../assets/icons/whyfinder.png"
+));
+
 /// Opens the window over the background that `spawn` makes, and stays until it is closed.
 ///
 /// `spawn` is given what wakes the window after an event.
@@ -85,8 +92,10 @@ pub fn open_with(
     if !has_display() {
         return Err(OpenError::NoDisplay);
     }
+    let icon = eframe::icon_data::from_png_bytes(ICON).unwrap_or_default();
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
+            .with_icon(icon)
             .with_title(TITLE)
             .with_app_id("whyfinder")
             .with_inner_size([1440.0, 900.0])

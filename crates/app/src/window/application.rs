@@ -17,7 +17,9 @@ use super::scenes::{self, Scene};
 use super::state::{Notice, NoticeAction, State};
 use super::theme::Theme;
 use super::view::View;
-use super::{fonts, foot, gallery, notice_bar, palette, prompt_bar, top_bar};
+use super::{
+    drop_hint, fonts, foot, gallery, missing_glyph, notice_bar, palette, prompt_bar, top_bar,
+};
 use crate::maps::look::MapGpu;
 
 /// How long typing must rest before the prompt is split into tokens, seconds.
@@ -59,6 +61,7 @@ impl Application {
     ) -> Self {
         let ctx = &creation.egui_ctx;
         ctx.set_fonts(fonts::definitions());
+        ctx.add_glyph_rasterizer(missing_glyph::rasterizer());
         let remembered = Remembered::load(creation.storage);
         let mut application = Self {
             state: State {
@@ -220,6 +223,7 @@ impl Application {
             }
         });
         palette::show(ui, &mut view);
+        drop_hint::show(ui, &theme);
         commands
     }
 }

@@ -149,10 +149,17 @@ fn explain(trace: &TraceResult, kind: TraceKind, token: usize, layer: usize, val
         "The disturbance cost nothing, so there is nothing to bring back".to_string()
     } else if back.abs() < 0.005 {
         "brings nothing back".to_string()
+    } else if back > 3.0 {
+        format!("moves it {back:.0} times as far as the disturbance did, the other way")
     } else if back > 0.0 {
         format!(
             "brings back {:.0} % of what the disturbance cost",
             100.0 * back
+        )
+    } else if back < -3.0 {
+        format!(
+            "moves it a further {:.0} times as far as the disturbance did",
+            -back
         )
     } else {
         format!(

@@ -101,6 +101,11 @@ impl Layout {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn tree(&self) -> &Tree<Pane> {
+        &self.tree
+    }
+
     /// What is worth keeping: nothing while the layout is the default.
     pub fn kept(&self) -> Option<Tree<Pane>> {
         self.touched.then(|| self.tree.clone())

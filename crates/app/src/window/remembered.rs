@@ -41,3 +41,66 @@ pub(crate) fn note_recent(state: &mut State, reference: &str) {
     state.recent.insert(0, reference.to_string());
     state.recent.truncate(RECENT);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::layout::Layout;
+
+    #[derive(Default)]
+    struct Shelf(std::collections::HashMap<String, String>);
+
+    impl eframe::Storage for Shelf {
+        fn get_string(&self, key: &str) -> Option<String> {
+            self.0.get(key).cloned()
+        }
+        fn set_string(&mut self, key: &str, value: String) {
+            self.0.insert(key.to_string(), value);
+        }
+        fn remove_string(&mut self, key: &str) {
+            self.0.remove(key);
+        }
+        fn flush(&mut self) {}
+    }
+
+    #[test]
+    fn theme_models_and_panels_come_back() {
+        let mut shelf = Shelf::default();
+        let kept = Remembered {
+            appearance: Appearance::Light,
+            recent: vec!["/models/a".into()],
+            layout: Some(Layout::default().tree().clone()),
+        };
+        kept.save(&mut shelf);
+        let back = Remembered::load(Some(&shelf));
+        assert_eq!(back.appearance, Appearance::Light);
+        assert_eq!(back.recent, kept.recent);
+        assert!(Layout::restored(back.layout).kept().is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_forgotten() {
+        let mut shelf = Shelf::default();
+        eframe::Storage::set_string(&mut shelf, KEY, "{ not json".into());
+        assert_eq!(Remembered::load(Some(&shelf)).recent, Vec::<String>::new());
+        assert!(Remembered::load(None).layout.is_none());
+        let empty = egui_tiles::Tree::empty(egui::Id::unique("panels"));
+        assert!(
+            Layout::restored(Some(empty)).kept().is_none(),
+            "a layout without its panels"
+        );
+    }
+
+    #[test]
+    fn a_model_opened_again_comes_first_and_once() {
+        let mut state = State::default();
+        for name in ["a", "b", "c", "a"] {
+            note_recent(&mut state, name);
+        }
+        assert_eq!(state.recent, ["a", "c", "b"]);
+        for i in 0..20 {
+            note_recent(&mut state, &i.to_string());
+        }
+        assert_eq!(state.recent.len(), RECENT);
+    }
+}

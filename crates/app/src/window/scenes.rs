@@ -46,8 +46,9 @@ macro_rules! scene {
 }
 
 /// Name, scene and thumbnail files, in the order of the gallery.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     scene!("tower"),
+    scene!("tower-own-parts"),
     scene!("indirect-object"),
     scene!("induction"),
     scene!("trade"),

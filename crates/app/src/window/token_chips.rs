@@ -232,7 +232,17 @@ fn answer_chip(ui: &mut Ui, view: &mut View<'_>) {
         .clone()
         .or_else(|| top.first().map(|t| t.text.clone()));
     let Some(shown) = shown else { return };
-    let probability = top.iter().find(|t| t.text == shown).map(|t| t.probability);
+    let traced = view
+        .state
+        .results
+        .trace
+        .as_ref()
+        .and_then(|t| t.summary.answer.as_ref());
+    let probability = top
+        .iter()
+        .chain(traced)
+        .find(|t| t.text == shown)
+        .map(|t| t.probability);
     let note = match probability {
         Some(p) => words::percent(p),
         None => "answer".to_string(),

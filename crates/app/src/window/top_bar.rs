@@ -58,7 +58,7 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
             add("opening…", fonts::text(12.5), theme.muted, 8.0);
         }
         (None, Some(m)) => {
-            add(&m.name, fonts::medium(13.0), theme.text, 0.0);
+            add(title(m), fonts::medium(13.0), theme.text, 0.0);
             let sizes = format!(
                 "{} · {} layers × {} heads · {}",
                 m.family, m.layers, m.heads, m.dtype
@@ -177,8 +177,17 @@ fn search(ui: &mut Ui, view: &mut View<'_>) {
 fn describe_model(state: &State) -> String {
     match (&state.model.opening, &state.model.open) {
         (Some(reference), _) => format!("Model {reference}, opening"),
-        (None, Some(m)) => format!("Model {}", m.name),
+        (None, Some(m)) => format!("Model {}", title(m)),
         (None, None) => "Model: none open".to_string(),
+    }
+}
+
+/// Bundled models keep the word that opens them.
+fn title(model: &whyfinder_worker::protocol::OpenedModel) -> &str {
+    if model.reference.starts_with("demo:") {
+        &model.reference
+    } else {
+        &model.name
     }
 }
 
