@@ -21,10 +21,10 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Opens the window with models or experiments in it
+    /// Opens the window with a model in it
     #[command(after_help = "Example: whyfinder open ~/models/gpt2")]
     Open {
-        /// A model (folder, weights file, demo:NAME, or a name in the local hub cache) or an experiment
+        /// A model: folder, weights file, demo:NAME, or a name in the local hub cache; of several the last is shown
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
     },
