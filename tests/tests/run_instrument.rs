@@ -129,6 +129,16 @@ fn predictions_are_the_softmax_of_the_logits_whether_or_not_those_are_kept() {
 }
 
 #[test]
+fn more_ranks_than_tokens_are_all_tokens() {
+    let model = model("llama");
+    let (outcome, _) = run(&model, "top = 9000000000000000000");
+    let vocab = model.config().vocab;
+    let top = outcome.field("top").expect("always there");
+    assert_eq!(top.shape(), [outcome.summary.tokens.len(), vocab]);
+    assert_eq!(outcome.distributions[0].top.len(), vocab);
+}
+
+#[test]
 fn a_site_that_the_model_lacks_is_named() {
     let error = measure(
         &model("gpt2"),

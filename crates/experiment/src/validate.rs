@@ -5,6 +5,9 @@ use crate::{
     TraceSettings,
 };
 
+/// Noise samples beyond which only the wait grows.
+const MOST_SAMPLES: usize = 10_000;
+
 /// Checks everything that can be told without the model.
 ///
 /// # Errors
@@ -132,6 +135,11 @@ fn check_corruption(input: &Input, corruption: &Corruption) -> Result<(), Experi
                 return refuse(
                     "The number of noise samples is 0; set corruption.samples to at least 1.",
                 );
+            }
+            if *samples > MOST_SAMPLES {
+                return refuse(format!(
+                    "The number of noise samples is {samples}; set corruption.samples to at most {MOST_SAMPLES}."
+                ));
             }
             if !scale.is_finite() || *scale < 0.0 {
                 return refuse(format!(

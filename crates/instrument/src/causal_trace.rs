@@ -38,7 +38,7 @@ struct Prepared {
     needs: Needs,
     /// Rows that fit into memory at once.
     row_limit: usize,
-    /// Bytes of the kept values.
+    /// Bytes of what is kept of the reference runs.
     kept_bytes: u64,
     row_bytes: u64,
 }
@@ -61,9 +61,12 @@ fn prepare(
         input.last(),
     );
     let needs = Needs::of(&trace.kinds, &trace.severed, trace.engine == Engine::Exact);
+    let noised = input.noised.as_ref().map_or(0, |span| span.len());
     let vectors = needs.clean.vectors(config.layers) * question.ids.len()
-        + needs.corrupted.vectors(config.layers) * input.ids.len() * input.samples;
-    let kept_bytes = vector_bytes(config, vectors);
+        + needs.corrupted.vectors(config.layers) * input.ids.len() * input.samples
+        + noised * input.samples;
+    let logits = 4 * config.vocab as u64 * (1 + input.samples as u64);
+    let kept_bytes = vector_bytes(config, vectors) + logits;
     let row = row_bytes(config, question.ids.len().max(input.ids.len()));
     // A plain pass cannot be cut: all samples of a cell and the clean row are one batch.
     let least_rows = match trace.engine {

@@ -116,9 +116,9 @@ impl Gathered {
 
 /// The `count` largest values with their indices, largest first; of equal ones the first. NaN never counts.
 pub(crate) fn top_of(values: &[f32], count: usize) -> Vec<(u32, f32)> {
-    let mut top: Vec<(u32, f32)> = Vec::with_capacity(count + 1);
+    let mut top: Vec<(u32, f32)> = Vec::with_capacity(count.min(values.len()) + 1);
     for (index, &value) in values.iter().enumerate() {
-        let full = top.len() == count;
+        let full = top.len() >= count;
         let least = top.last().map_or(f32::NEG_INFINITY, |t| t.1);
         if value.is_nan() || count == 0 || (full && value <= least) {
             continue;
@@ -139,6 +139,7 @@ mod tests {
         let values = [1.0, 3.0, f32::NAN, 3.0, f32::NEG_INFINITY, 2.0];
         assert_eq!(top_of(&values, 3), [(1, 3.0), (3, 3.0), (5, 2.0)]);
         assert_eq!(top_of(&values, 9).len(), 5);
+        assert_eq!(top_of(&values, usize::MAX).len(), 5);
         assert_eq!(top_of(&values, 0), []);
         assert_eq!(top_of(&[f32::NAN], 2), []);
     }

@@ -266,6 +266,7 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
         (&["input.answer="], "answer is empty"),
         (&["input.foil= Lund"], "the same"),
         (&["corruption.samples=0"], "samples is 0"),
+        (&["corruption.samples=100000"], "at most 10000"),
         (&["corruption.scale=-1"], "scale"),
         (&["corruption.scale=nan"], "scale"),
         (&["corruption.sd=0"], "deviation"),
