@@ -276,6 +276,27 @@ fn cells_are_hatched_where_the_effect_is_small_and_only_there() {
 }
 
 #[test]
+fn harm_is_shown_in_a_diverging_map() {
+    let mut outcome = trace(&TOKENS);
+    let field = &mut outcome.fields[0];
+    field.values[11] = -0.5;
+    let svg = trace_figure(&outcome, Theme::Light).expect("drawn");
+    assert_says(
+        &svg,
+        &[
+            "middle = corrupted 0.042",
+            "\n−0.85\n",
+            "\n.93 clean\n",
+            "\ncorrupted\n",
+        ],
+    );
+    png("trace_signed", &svg, 2.0);
+    outcome.fields[0].values[11] = 0.03;
+    let svg = trace_figure(&outcome, Theme::Light).expect("drawn");
+    assert_says(&svg, &["floor = corrupted 0.042", "≤.04 corrupted"]);
+}
+
+#[test]
 fn an_unfinished_trace_says_how_far_it_is() {
     let mut outcome = trace(&TOKENS);
     let field = &mut outcome.fields[2];

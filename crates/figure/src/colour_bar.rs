@@ -1,8 +1,11 @@
 //! The bar under a map that says what its colours mean.
 
-use whyfinder_paint::{MapStyle, cell_number, gradient_strip};
+use whyfinder_paint::{MapStyle, gradient_strip};
 
-use crate::canvas::{Anchor, Canvas, Face, TextLook};
+use crate::{
+    canvas::{Anchor, Canvas, Face, TextLook},
+    numbers,
+};
 
 pub(crate) const HEIGHT: f32 = 30.0;
 
@@ -13,6 +16,8 @@ pub(crate) struct Ends {
     pub(crate) low: &'static str,
     /// Under the high end, such as `clean`.
     pub(crate) high: &'static str,
+    /// Under the middle of a diverging map.
+    pub(crate) middle: &'static str,
     /// Whether values lie below, or above, the range.
     pub(crate) below: bool,
     pub(crate) above: bool,
@@ -24,17 +29,18 @@ pub(crate) fn draw(canvas: &mut Canvas, x: f32, y: f32, width: f32, style: &MapS
     canvas.outline(x, y, width, 7.0, canvas.theme.line(), 0.75);
     let (low, high) = style.ends();
     let look = TextLook::new(Face::Mono, 9.5, canvas.theme.muted());
-    let side = |value: f32, beyond: bool, sign: &str, name: &str| {
+    let [low, high] = numbers::ends(low, high);
+    let side = |value: String, beyond: bool, sign: &str, name: &str| {
         let sign = if beyond { sign } else { "" };
-        format!("{sign}{} {name}", cell_number(value))
+        format!("{sign}{value} {name}")
     };
     let low = side(low, ends.below, "≤", ends.low);
     let high = side(high, ends.above, "≥", ends.high);
     canvas.text(x, y + 19.0, look, low.trim_end());
-    canvas.text(
-        x + width,
-        y + 19.0,
-        look.anchored(Anchor::End),
-        high.trim_end(),
-    );
+    if !ends.middle.is_empty() {
+        let middle = look.anchored(Anchor::Middle);
+        canvas.text(x + width / 2.0, y + 19.0, middle, ends.middle);
+    }
+    let right = look.anchored(Anchor::End);
+    canvas.text(x + width, y + 19.0, right, high.trim_end());
 }

@@ -7,7 +7,8 @@ use whyfinder_experiment::{
 use crate::{numbers, token_text};
 
 /// Pieces of the line above the maps: what, of what, how measured.
-pub(crate) fn headline(outcome: &Outcome) -> Vec<String> {
+/// `signed`: the maps show what lies below the corrupted value, too.
+pub(crate) fn headline(outcome: &Outcome, signed: bool) -> Vec<String> {
     let summary = &outcome.summary;
     let metric = settings(outcome).map_or("probability", |s| s.metric.name());
     let metric = metric.replace('-', " ");
@@ -30,13 +31,21 @@ pub(crate) fn headline(outcome: &Outcome) -> Vec<String> {
     let mut pieces = vec![format!("{metric}{target}{unit} after restoring one site")];
     if let Some(corrupted) = reference(outcome, None, "corrupted") {
         let stderr = summary.reference_stderr.get("corrupted").copied();
-        let text = numbers::with_error(numbers::number(corrupted), stderr);
-        pieces.push(format!("floor = corrupted {text}"));
+        let text = numbers::with_error(corrupted, stderr, false);
+        let place = if signed { "middle" } else { "floor" };
+        pieces.push(format!("{place} = corrupted {text}"));
     }
     if let Some(clean) = reference(outcome, None, "clean") {
         pieces.push(format!("clean {}", numbers::number(clean)));
     }
-    pieces.push("hatched: |effect| < 2 s.e.".into());
+    let has_errors = |f: &Field| {
+        f.stderr
+            .as_ref()
+            .is_some_and(|s| s.iter().any(|v| v.is_finite()))
+    };
+    if outcome.fields.iter().any(has_errors) {
+        pieces.push("hatched: |effect| < 2 s.e.".into());
+    }
     pieces
 }
 
@@ -113,7 +122,7 @@ pub(crate) fn peak(outcome: &Outcome, field: &Field) -> String {
         return String::new();
     };
     let stderr = field.stderr.as_ref().and_then(|s| s.get(best).copied());
-    let effect = numbers::with_error(numbers::signed(field.values[best] - floor), stderr);
+    let effect = numbers::with_error(field.values[best] - floor, stderr, true);
     let token = token_text::short(&token(outcome, field, best / layers), 10);
     let layer = field.axes[1].labels.text(best % layers);
     format!("peak {effect} at {token}, layer {layer}")

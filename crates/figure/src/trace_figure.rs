@@ -27,7 +27,10 @@ struct Measures {
     columns: usize,
 }
 
-/// Tokens by layers for every kind of site that the outcome has, in one colour range from the corrupted value up.
+/// Tokens by layers for every kind of site that the outcome has, in one colour range for all.
+///
+/// The range starts at the corrupted value. Where restoring takes away a good part of what it elsewhere brings, the
+/// maps diverge from the corrupted value instead, so that harm can be seen.
 ///
 /// # Errors
 /// If the outcome has none of the fields `residual`, `mlp`, `attention` over token and layer.
@@ -50,13 +53,14 @@ pub fn trace_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureError>
     let title = TextLook::new(Face::SansBold, 15.0, theme.text());
     canvas.text(MARGIN, y, title, "Causal trace");
     let caption = TextLook::new(Face::Sans, 12.0, theme.muted());
-    for line in fonts::flow(&trace_caption::headline(outcome), caption, room) {
+    let range = shared_range(outcome, &fields);
+    let headline = trace_caption::headline(outcome, range.centre.is_some());
+    for line in fonts::flow(&headline, caption, room) {
         y += 18.0;
         canvas.text(MARGIN, y, caption, &line);
     }
     y += 34.0;
 
-    let range = shared_range(outcome, &fields);
     let mut bottom = y;
     for (i, field) in fields.iter().enumerate() {
         let x = MARGIN + i as f32 * (panel + BETWEEN);
@@ -70,10 +74,7 @@ pub fn trace_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureError>
         y += 16.0;
     }
     let experiment = write::to_json(&outcome.experiment)?;
-    let title = format!(
-        "Causal trace: {}",
-        trace_caption::headline(outcome).join(", ")
-    );
+    let title = format!("Causal trace: {}", headline.join(", "));
     Ok(canvas.finish(room + 2.0 * MARGIN, y - 16.0 + MARGIN, &title, &experiment))
 }
 
@@ -83,7 +84,7 @@ fn panel_at(
     outcome: &Outcome,
     field: &Field,
     measures: &Measures,
-    (low, high): (f32, f32),
+    range: Range,
     at: [f32; 2],
 ) -> Result<f32, FigureError> {
     let theme = canvas.theme;
@@ -103,7 +104,20 @@ fn panel_at(
 
     let floor = trace_caption::reference(outcome, Some(field), "corrupted");
     let map = MapArray::from_field(field, floor)?;
-    let style = MapStyle::sequential(colours(field), theme, low, high);
+    let Range { low, high, centre } = range;
+    let style = MapStyle {
+        centre,
+        ..MapStyle::sequential(
+            if centre.is_some() {
+                ColourMap::BlueRed
+            } else {
+                colours(field)
+            },
+            theme,
+            low,
+            high,
+        )
+    };
     let grid = CellGrid {
         x: left,
         y,
@@ -117,12 +131,19 @@ fn panel_at(
 
     let values = map.range();
     let ends = Ends {
-        low: if floor == Some(low) { "corrupted" } else { "" },
-        high: if trace_caption::reference(outcome, Some(field), "clean") == Some(high) {
+        low: if floor == Some(low) && centre.is_none() {
+            "corrupted"
+        } else {
+            ""
+        },
+        high: if trace_caption::reference(outcome, Some(field), "clean")
+            .is_some_and(|clean| (clean - high).abs() <= 1e-5 * high.abs())
+        {
             "clean"
         } else {
             ""
         },
+        middle: if centre.is_some() { "corrupted" } else { "" },
         below: values.values > 0 && values.low < low,
         above: values.values > 0 && values.high > high,
     };
@@ -189,8 +210,19 @@ fn layer_labels(
     y + 18.0
 }
 
-/// From the corrupted value to the largest value or the clean one, whichever is higher.
-fn shared_range(outcome: &Outcome, fields: &[&Field]) -> (f32, f32) {
+/// The values of the first and last colour, and of the middle one of a diverging map.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    low: f32,
+    high: f32,
+    centre: Option<f32>,
+}
+
+/// How much of the largest gain the largest loss must be for the maps to diverge.
+const LOSS_SHOWN_FROM: f32 = 0.25;
+
+/// From the corrupted value to the largest value or the clean one, whichever is higher; or as far to both sides.
+fn shared_range(outcome: &Outcome, fields: &[&Field]) -> Range {
     let values = || {
         fields
             .iter()
@@ -199,16 +231,28 @@ fn shared_range(outcome: &Outcome, fields: &[&Field]) -> (f32, f32) {
     };
     let least = values().copied().fold(f32::INFINITY, f32::min);
     let most = values().copied().fold(f32::NEG_INFINITY, f32::max);
-    let low = trace_caption::reference(outcome, fields.first().copied(), "corrupted");
-    let clean = trace_caption::reference(outcome, fields.first().copied(), "clean");
-    let low = low.unwrap_or(least);
-    let high = clean.unwrap_or(most).max(most);
-    if low.is_finite() && high > low {
-        (low, high)
+    let reference = |name| trace_caption::reference(outcome, fields.first().copied(), name);
+    let plain = |low, high| Range {
+        low,
+        high,
+        centre: None,
+    };
+    let low = reference("corrupted").unwrap_or(least);
+    let high = reference("clean").unwrap_or(most).max(most);
+    let (gain, loss) = ((high - low).max(0.0), low - least);
+    if low.is_finite() && loss > LOSS_SHOWN_FROM * gain {
+        let extent = gain.max(loss);
+        Range {
+            low: low - extent,
+            high: low + extent,
+            centre: Some(low),
+        }
+    } else if low.is_finite() && high > low {
+        plain(low, high)
     } else if most > least {
-        (least, most)
+        plain(least, most)
     } else {
-        (0.0, 1.0)
+        plain(0.0, 1.0)
     }
 }
 
@@ -231,7 +275,7 @@ impl Measures {
             .unwrap_or_default();
         Self {
             label_width: fonts::width(&format!("{longest}*"), look) + 14.0,
-            cell_width: (220.0 / columns as f32).clamp(6.0, 24.0).round(),
+            cell_width: (220.0 / columns as f32).clamp(6.0, 34.0).round(),
             cell_height: (560.0 / rows as f32).clamp(5.0, 21.0).round(),
             rows,
             columns,
