@@ -116,6 +116,8 @@ fn a_broken_folder_is_refused_with_the_workers_sentence_and_the_model_stays() {
     window.run_steps(2);
     wait(&mut window, "the refusal", |a| a.state().notice.is_some());
     window.get_by_label_contains("Could not open");
-    window.get_by_label_contains("config.json");
+    let notice = window.state().state().notice.clone().expect("a notice");
+    assert!(notice.message.contains("no weights"), "{notice:?}");
+    window.get_by_label(&notice.message);
     window.get_by_label("Model demo:isles");
 }

@@ -106,7 +106,10 @@ fn foreign_signs_can_be_drawn() {
     stage.settle();
     stage.window.get_by_label("Prompt").click();
     stage.window.run_steps(2);
-    stage.window.get_by_label("Prompt").type_text("Der Turm 塔 steht 在 Łódź naïve Ωμέγα 😀");
+    stage
+        .window
+        .get_by_label("Prompt")
+        .type_text("Der Turm 塔 steht 在 Łódź naïve Ωμέγα 😀");
     stage.settle();
     stage.window.key_press(Key::Enter);
     stage.settle();

@@ -363,7 +363,7 @@ fn pattern(layer: usize, tokens: usize) -> Field {
                     let base = 0.05 * noise(layer * HEADS + head, query, key);
                     let previous = if key + 1 == query { 1.0 } else { 0.0 };
                     let first = if key == 0 { 1.0 } else { 0.0 };
-                    let name = if (1..4).contains(&key) && query > 3 {
+                    let name = if (3..5).contains(&key) && query > 4 {
                         1.0
                     } else {
                         0.0
@@ -391,7 +391,7 @@ fn pattern(layer: usize, tokens: usize) -> Field {
 }
 
 fn clean_top() -> Vec<TokenProbability> {
-    [" Brelle", " Kasdin", " Ostra", " Muren", " the"]
+    [" Quill", " Kasdin", " Ostra", " Muren", " the"]
         .iter()
         .zip([0.931, 0.021, 0.014, 0.009, 0.004])
         .enumerate()
@@ -416,11 +416,11 @@ fn corrupted_top() -> Vec<TokenProbability> {
 pub(crate) fn value(kind: TraceKind, token: usize, layer: usize, tokens: usize) -> f32 {
     let l = layer as f32;
     let strength = match kind {
-        TraceKind::Residual if (1..=3).contains(&token) => {
-            (0.35 + 0.18 * (token as f32 - 1.0)) * (1.0 - (l - 1.5).abs() / 4.0).max(0.0)
+        TraceKind::Residual if (3..=4).contains(&token) => {
+            (0.45 + 0.2 * (token as f32 - 3.0)) * (1.0 - (l - 1.5).abs() / 4.0).max(0.0)
         }
         TraceKind::Residual if token + 1 == tokens => ((l - 1.5) / 3.5).clamp(0.0, 1.0),
-        TraceKind::Mlp if token == 3 => 0.6 * (1.0 - (l - 2.0).abs() / 2.5).max(0.0),
+        TraceKind::Mlp if token == 4 => 0.6 * (1.0 - (l - 2.0).abs() / 2.5).max(0.0),
         TraceKind::Attention if token + 1 == tokens => 0.4 * (1.0 - (l - 4.0).abs() / 2.0).max(0.0),
         _ => 0.02 * noise(token, layer, kind as usize),
     };

@@ -46,6 +46,8 @@ pub struct Application {
     pub(super) last_ticket: u64,
     gpu: Option<MapGpu>,
     tokenize_at: Option<f64>,
+    /// A setting is being dragged.
+    pub(super) trace_when_released: bool,
     /// What to open once the first frame is there.
     waiting_to_open: Vec<String>,
 }
@@ -82,6 +84,7 @@ impl Application {
             last_ticket: 0,
             gpu: creation.wgpu_render_state.as_ref().and_then(MapGpu::new),
             tokenize_at: None,
+            trace_when_released: false,
             waiting_to_open: open,
         };
         application.wear_theme(ctx);
@@ -258,6 +261,11 @@ impl eframe::App for Application {
             .is_some_and(|(_, at)| ctx.time() > at + SAID_FOR)
         {
             self.state.said = None;
+        }
+        if self.trace_when_released && !ctx.input(|i| i.pointer.any_down()) {
+            self.trace_when_released = false;
+            self.history.pause();
+            self.trace_again();
         }
         let mut commands = Vec::new();
         self.take_keys(ctx, &mut commands);

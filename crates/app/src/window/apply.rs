@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use egui::Context;
+use whyfinder_experiment::Metric;
 use whyfinder_worker::{JobId, Request};
 
 use super::application::Application;
@@ -32,14 +33,25 @@ impl Application {
                 self.tokenize_soon(ctx);
             }
             Command::Edit(question) => {
-                self.change(*question, false);
-                self.trace_again();
+                // A value that is being dragged is one step, and is traced where it is let go.
+                let dragging = ctx.input(|i| i.pointer.any_down());
+                self.change(*question, dragging);
+                if dragging {
+                    self.trace_when_released = true;
+                } else {
+                    self.trace_again();
+                }
             }
             Command::Ask => self.ask(),
             Command::MarkSubject(from, to) => self.mark_subject(from, to),
             Command::ClearSubject => self.edit(|q| q.subject = None),
             Command::SetAnswer(answer) => self.edit(|q| q.answer = answer),
-            Command::SetFoil(foil) => self.edit(|q| q.foil = foil),
+            Command::SetFoil(foil) => self.edit(|q| {
+                q.foil = foil;
+                if q.foil.is_none() && q.trace.metric.needs_foil() {
+                    q.trace.metric = Metric::Logit;
+                }
+            }),
             Command::RunScene(index) => self.run_scene(ctx, index),
             Command::Cancel => self.cancel_jobs(),
             Command::Select(selection) => self.select(selection),

@@ -32,7 +32,7 @@ const SPACE: usize = 1;
 
 /// Draws the code in two rows of digits, asked only when neither our fonts nor the system's have the character.
 pub(crate) fn rasterizer() -> GlyphRasterizer {
-    GlyphRasterizer::new("whyfinder::code_point", |request| draw(request))
+    GlyphRasterizer::new("whyfinder::code_point", draw)
 }
 
 fn draw(request: &GlyphRasterizerRequest<'_>) -> Option<RasterizedGlyph> {

@@ -60,6 +60,9 @@ fn subject(ui: &mut Ui, view: &mut View<'_>) {
                 view.push(Command::ClearSubject);
             }
         }
+        (None, _) if view.state.question.disturbance.replace => {
+            muted(ui, view.theme, "the tokens that differ");
+        }
         (None, _) => {
             muted(ui, view.theme, "none: drag over tokens");
         }
@@ -74,7 +77,7 @@ fn corruption(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
         format!("noise {:.1} σ × {}, seed {}", d.scale, d.samples, q.seed)
     };
     let button = quiet_button(ui, view.theme, &shown, &format!("Corruption: {shown}"));
-    form(&button)
+    let shown = form(&button)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .show(|ui| {
             ui.set_width(320.0);
@@ -90,18 +93,45 @@ fn corruption(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
                 true,
                 "Another prompt in its place",
             );
-            ui.add_enabled_ui(q.disturbance.replace, |ui| {
-                let field = egui::TextEdit::singleline(&mut q.disturbance.replacement)
-                    .hint_text("As many tokens as the prompt")
-                    .desired_width(f32::INFINITY);
-                ui.add(field).accessible_name("Replacement prompt");
-            });
+            ui.add_enabled_ui(q.disturbance.replace, |ui| replacement(ui, q));
         });
+    // A click elsewhere closes the popup, and takes over what was typed like Enter does.
+    if shown.is_none()
+        && let Some(draft) = ui.data_mut(|d| d.remove_temp::<String>(replacement_id()))
+    {
+        q.disturbance.replacement = draft;
+    }
+}
+
+/// Where the other prompt is kept while it is typed.
+fn replacement_id() -> egui::Id {
+    egui::Id::unique("replacement-draft")
 }
 
 /// A popup below its button whose controls keep their frames.
 fn form(button: &Response) -> Popup<'_> {
     Popup::menu(button).style(egui::style::StyleModifier::default())
+}
+
+/// The other prompt, taken over when it has been typed to its end.
+fn replacement(ui: &mut Ui, q: &mut Question) {
+    let id = replacement_id();
+    let kept = ui.data(|d| d.get_temp::<String>(id));
+    let mut draft = kept.unwrap_or_else(|| match q.disturbance.replacement.as_str() {
+        // Most often one word of the prompt is changed.
+        "" => q.prompt.clone(),
+        replacement => replacement.to_string(),
+    });
+    let field = egui::TextEdit::singleline(&mut draft)
+        .hint_text("As many tokens as the prompt; Enter takes it")
+        .desired_width(f32::INFINITY);
+    let response = ui.add(field).accessible_name("Replacement prompt");
+    if response.lost_focus() {
+        q.disturbance.replacement = draft;
+        ui.data_mut(|d| d.remove::<String>(id));
+    } else if response.has_focus() {
+        ui.data_mut(|d| d.insert_temp(id, draft));
+    }
 }
 
 fn noise(ui: &mut Ui, q: &mut Question) {

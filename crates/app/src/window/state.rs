@@ -135,18 +135,18 @@ impl State {
             .tokens(self.tokens.as_ref()?)
     }
 
-    /// Whether the run on screen answers the question as it stands.
+    /// Whether the run on screen answers the question as it stands, or will once it is done.
     pub fn run_is_current(&self) -> bool {
         let Some(model) = self.model_reference() else {
             return false;
         };
-        self.results
-            .run
-            .as_ref()
-            .is_some_and(|r| r.experiment == self.question.run_experiment(model))
+        self.results.run.as_ref().is_some_and(|r| {
+            (r.complete || self.jobs.run.is_some())
+                && r.experiment == self.question.run_experiment(model)
+        })
     }
 
-    /// Whether the trace on screen answers the question as it stands.
+    /// Whether the trace on screen answers the question as it stands, or will once it is done.
     pub fn trace_is_current(&self) -> bool {
         let wanted = self
             .model_reference()
@@ -159,7 +159,7 @@ impl State {
                     asked.input.subject = None;
                     asked.input.subject_tokens = Some(found);
                 }
-                asked == wanted
+                (trace.complete || self.jobs.trace.is_some()) && asked == wanted
             }
             (None, None) => true,
             _ => false,
