@@ -402,7 +402,7 @@ fn other_metrics_bring_their_units_and_foil() {
         &svg,
         &[
             "logit difference of ␣Brelle over ␣Kasdin",
-            "replaced by another prompt",
+            "corrupted prompt “Another”",
         ],
     );
     assert!(!svg.text.contains("window 1"));

@@ -11,7 +11,8 @@ pub(crate) fn number(value: f32) -> String {
     } else if !(1e-4..99_999.5).contains(&size) {
         format!("{value:.1e}")
     } else if size < 9.95e-3 {
-        format!("{value:.4}")
+        let digits = decimals(size, 1);
+        format!("{value:.digits$}")
     } else if size < 9.9995 {
         format!("{value:.3}")
     } else if size < 999.5 {
@@ -82,6 +83,7 @@ mod tests {
             (14.24, "14.2"),
             (0.0, "0"),
             (0.001_13, "0.0011"),
+            (0.000_56, "0.00056"),
             (3.14e-5, "3.1e−5"),
             (12345.6, "12346"),
             (f32::NAN, "not a number"),

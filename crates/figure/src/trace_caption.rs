@@ -6,6 +6,9 @@ use whyfinder_experiment::{
 
 use crate::{numbers, token_text};
 
+/// Characters of the corrupted prompt that are shown.
+const PROMPT_SHOWN: usize = 80;
+
 /// Pieces of the line above the maps: what, of what, how measured.
 /// `signed`: the maps show what lies below the corrupted value, too.
 pub(crate) fn headline(outcome: &Outcome, signed: bool) -> Vec<String> {
@@ -72,7 +75,15 @@ pub(crate) fn footline(outcome: &Outcome) -> Vec<String> {
                     experiment.seed
                 )
             }
-            Corruption::Replace { .. } => "subject (*) replaced by another prompt's".to_string(),
+            Corruption::Replace { prompt } => {
+                let shown: String = prompt.chars().take(PROMPT_SHOWN).collect();
+                let more = if shown.len() < prompt.len() {
+                    "…"
+                } else {
+                    ""
+                };
+                format!("corrupted prompt “{shown}{more}”")
+            }
         });
         if !trace.severed.is_empty() {
             let names: Vec<&str> = trace.severed.iter().map(|k| k.name()).collect();

@@ -16,6 +16,7 @@ const BETWEEN: f32 = 28.0;
 /// Columns of the longest token label.
 const LABEL_COLUMNS: usize = 16;
 const LABEL_SIZE: f32 = 11.0;
+const DETAIL_SIZE: f32 = 11.0;
 
 /// Sizes that all maps of the figure share.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,12 @@ pub fn trace_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureError>
     };
     let measures = Measures::of(outcome, first);
     let mut canvas = Canvas::new(theme);
-    let panel = measures.panel_width();
+    let detail = TextLook::new(Face::Sans, DETAIL_SIZE, theme.muted());
+    let words = fields
+        .iter()
+        .map(|f| fonts::width(&trace_caption::peak(outcome, f), detail))
+        .fold(200.0, f32::max);
+    let panel = measures.label_width + words.max(measures.columns as f32 * measures.cell_width);
     let room = panel * fields.len() as f32 + BETWEEN * (fields.len() - 1) as f32;
     let room = room.max(420.0);
 
@@ -92,7 +98,7 @@ fn panel_at(
     let left = x + measures.label_width;
     let (name, detail) = trace_caption::heading(outcome, field);
     let bold = TextLook::new(Face::SansBold, 12.5, theme.text());
-    let muted = TextLook::new(Face::Sans, 11.0, theme.muted());
+    let muted = TextLook::new(Face::Sans, DETAIL_SIZE, theme.muted());
     canvas.text(left, y, bold, &name);
     if !detail.is_empty() {
         let start = left + fonts::width(&name, bold) + 8.0;
@@ -280,10 +286,6 @@ impl Measures {
             rows,
             columns,
         }
-    }
-
-    fn panel_width(&self) -> f32 {
-        self.label_width + (self.columns as f32 * self.cell_width).max(200.0)
     }
 }
 
