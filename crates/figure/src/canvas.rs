@@ -219,7 +219,7 @@ impl Canvas {
         let text = format!(
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">
 <title>{title}</title>
-<metadata><experiment xmlns="https://whyfinder.org/experiment">{metadata}</experiment></metadata>
+<metadata><experiment xmlns="urn:whyfinder:experiment">{metadata}</experiment></metadata>
 <rect width="{width}" height="{height}" fill="{ground}"/>
 {body}</svg>
 "#
