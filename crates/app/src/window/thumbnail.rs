@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::results::Results;
 use super::theme::{Appearance, Theme};
 
+/// The kind of a head's attention pattern.
+const PATTERN: &str = "pattern";
+
 /// One or more maps side by side, each scaled to 0..=255.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thumbnail {
@@ -54,7 +57,7 @@ impl Thumbnail {
             .collect();
         Some(Self {
             maps: vec![SmallMap {
-                kind: "pattern".into(),
+                kind: PATTERN.into(),
                 columns: keys,
                 cells,
             }],
@@ -88,8 +91,10 @@ impl SmallMap {
             (space.width() / columns as f32).floor().max(1.0),
             (space.height() / rows as f32).floor().max(1.0),
         );
-        side.x = side.x.min(side.y * 2.2);
-        side.y = side.y.min(side.x * 1.4);
+        // A head's pattern is as wide as it is high; a trace may be stretched.
+        let stretch = if self.kind == PATTERN { 1.0 } else { 2.2 };
+        side.x = side.x.min(side.y * stretch);
+        side.y = side.y.min(side.x * stretch.min(1.4));
         let size = side * vec2(columns as f32, rows as f32);
         let min = space.center() - size / 2.0;
         let min = pos2(min.x.round(), min.y.round());
@@ -115,6 +120,9 @@ fn colour(kind: &str, value: u8, appearance: Appearance) -> Color32 {
         Appearance::Dark => Theme::Dark,
         Appearance::Light => Theme::Light,
     };
+    // Magma is turned round on light, as on the atlas, so that little attention is the paper.
+    let turned = map == ColourMap::Magma && appearance == Appearance::Light;
+    let value = if turned { 255 - value } else { value };
     let [r, g, b, _] = map.table(theme)[usize::from(value)];
     Color32::from_rgb(r, g, b)
 }
