@@ -52,7 +52,7 @@ impl Decoder {
         shapes::check(&config, &weights)?;
         crate::memory::keep_freed();
         let device = weights.embed.device().clone();
-        let constants = weights.detached();
+        let constants = weights.detached()?;
         Ok(Self {
             config,
             weights,

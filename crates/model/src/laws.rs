@@ -1,6 +1,6 @@
 //! Laws that hold for a pass of every family.
 
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 use whyfinder_experiment::{Action, Array, Intervention, Part, Select, Site, SitePattern};
 
 use crate::config::{AttentionSpan, BlockForm, DecoderConfig, Positions};
@@ -882,4 +882,34 @@ fn a_probe_that_gives_back_another_shape_is_refused() {
     let error = decoder.forward(&tokens, &mut Narrow, &Pass::default());
     let message = error.expect_err("is refused").to_string();
     assert!(message.contains("blocks.0.hook_attn_out"), "{message}");
+}
+
+/// The composed forms, which other devices and types go through.
+#[test]
+fn a_pass_in_f64_gives_the_same_and_is_as_open() {
+    for config in tiny::all() {
+        let (decoder, tokens) = setup(&config);
+        let plain = decoder.logits(&tokens, &Pass::default()).expect("runs");
+        let wide = decoder.weights().in_type(DType::F64).expect("converts");
+        let wide = Decoder::new(config.clone(), wide).expect("fits");
+        let narrowed = |x: &Tensor| x.to_dtype(DType::F32).expect("converts");
+        let logits = wide.logits(&tokens, &Pass::default()).expect("runs");
+        close(&narrowed(&logits), &plain, 1e-4, &config.architecture);
+        let here = capture_all(&decoder, &tokens);
+        let there = capture_all(&wide, &tokens);
+        for ((site, a), (_, b)) in here.values().iter().zip(there.values()) {
+            close(a, &narrowed(b), 1e-4, &site.to_string());
+        }
+        let mut cut =
+            Intervention::everywhere(Site::block(1, Part::Pattern), Action::KnockOutRenormalised);
+        cut.keys = Select::one(0);
+        cut.positions = Select::range(2..9);
+        let cuts = [cut];
+        close(
+            &narrowed(&patched(&wide, &tokens, &cuts).expect("runs")),
+            &patched(&decoder, &tokens, &cuts).expect("runs"),
+            1e-4,
+            "a knock-out",
+        );
+    }
 }

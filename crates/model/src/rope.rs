@@ -188,3 +188,124 @@ fn attention_factor(scaling: &RopeScaling) -> f32 {
         _ => 1.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of `ROPE_INIT_FUNCTIONS` in transformers 5.23 for 12 dimensions and base 10000.
+    #[test]
+    fn frequencies_equal_those_of_transformers() {
+        let yarn = |truncate| RopeScaling::Yarn {
+            factor: 4.0,
+            original_positions: 512,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            attention_factor: 1.138_629_436_111_989,
+            truncate,
+        };
+        let dynamic = RopeScaling::Dynamic {
+            factor: 2.0,
+            original_positions: 64,
+        };
+        let llama3 = RopeScaling::Llama3 {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_positions: 256,
+        };
+        let cases: [(RopeScaling, usize, [f32; 6]); 7] = [
+            (
+                RopeScaling::None,
+                9,
+                [
+                    1.0,
+                    2.154_434_5e-1,
+                    4.641_588_4e-2,
+                    0.01,
+                    2.154_434_3e-3,
+                    4.641_589_5e-4,
+                ],
+            ),
+            (
+                RopeScaling::Linear { factor: 4.0 },
+                9,
+                [
+                    0.25,
+                    5.386_086e-2,
+                    1.160_397_1e-2,
+                    0.0025,
+                    5.386_086e-4,
+                    1.160_397_4e-4,
+                ],
+            ),
+            (
+                dynamic.clone(),
+                64,
+                [
+                    1.0,
+                    2.154_434_5e-1,
+                    4.641_588_4e-2,
+                    0.01,
+                    2.154_434_3e-3,
+                    4.641_589_5e-4,
+                ],
+            ),
+            (
+                dynamic,
+                200,
+                [
+                    1.0,
+                    1.546_327_3e-1,
+                    2.391_128_4e-2,
+                    3.697_468e-3,
+                    5.717_494_6e-4,
+                    8.841_123e-5,
+                ],
+            ),
+            (
+                llama3,
+                9,
+                [
+                    1.0,
+                    2.154_434_5e-1,
+                    1.786_638_8e-2,
+                    0.00125,
+                    2.693_043e-4,
+                    5.801_987e-5,
+                ],
+            ),
+            (
+                yarn(true),
+                9,
+                [
+                    1.0,
+                    1.615_825_7e-1,
+                    2.320_794e-2,
+                    0.0025,
+                    5.386_086e-4,
+                    1.160_397_4e-4,
+                ],
+            ),
+            (
+                yarn(false),
+                9,
+                [
+                    1.0,
+                    1.874_536_3e-1,
+                    2.496_663_7e-2,
+                    0.0025,
+                    5.386_086e-4,
+                    1.160_397_4e-4,
+                ],
+            ),
+        ];
+        for (scaling, length, expected) in cases {
+            let got = inverse_frequencies(12, 10_000.0, &scaling, length);
+            for (a, b) in got.iter().zip(expected) {
+                assert!((a - b).abs() <= 1e-6 * b, "{scaling:?}: {a} is not {b}");
+            }
+        }
+        assert_eq!(attention_factor(&yarn(true)), 1.138_629_4);
+    }
+}

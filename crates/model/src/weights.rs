@@ -1,6 +1,8 @@
 //! A decoder's parameters, named by what they do.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
+
+use crate::error::Result;
 
 /// `y = x W^T + b`, with `weight` as `[out, in]`.
 #[derive(Clone, Debug)]
@@ -50,51 +52,61 @@ pub struct DecoderWeights {
 }
 
 impl Linear {
-    fn detached(&self) -> Self {
-        Self {
-            weight: self.weight.detach(),
-            bias: self.bias.as_ref().map(Tensor::detach),
-        }
+    fn map(&self, f: &TensorMap<'_>) -> Result<Self> {
+        Ok(Self {
+            weight: f(&self.weight)?,
+            bias: self.bias.as_ref().map(f).transpose()?,
+        })
     }
 }
 
 impl NormWeights {
-    fn detached(&self) -> Self {
-        Self {
-            weight: self.weight.detach(),
-            bias: self.bias.as_ref().map(Tensor::detach),
-        }
+    fn map(&self, f: &TensorMap<'_>) -> Result<Self> {
+        Ok(Self {
+            weight: f(&self.weight)?,
+            bias: self.bias.as_ref().map(f).transpose()?,
+        })
     }
 }
 
+type TensorMap<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
+
 impl DecoderWeights {
     /// The same storage, cut off from the gradient graph: a later `Var::set` is seen through it.
-    pub(crate) fn detached(&self) -> Self {
-        let norm = |norm: &Option<NormWeights>| norm.as_ref().map(NormWeights::detached);
-        Self {
-            embed: self.embed.detach(),
-            pos_embed: self.pos_embed.as_ref().map(Tensor::detach),
-            blocks: self
-                .blocks
-                .iter()
-                .map(|block| BlockWeights {
-                    ln1: block.ln1.detached(),
-                    q: block.q.detached(),
-                    k: block.k.detached(),
-                    v: block.v.detached(),
-                    o: block.o.detached(),
-                    q_norm: norm(&block.q_norm),
-                    k_norm: norm(&block.k_norm),
-                    ln1_post: norm(&block.ln1_post),
-                    ln2: block.ln2.detached(),
-                    gate: block.gate.as_ref().map(Linear::detached),
-                    up: block.up.detached(),
-                    down: block.down.detached(),
-                    ln2_post: norm(&block.ln2_post),
-                })
-                .collect(),
-            final_norm: self.final_norm.detached(),
-            unembed: self.unembed.detached(),
-        }
+    pub(crate) fn detached(&self) -> Result<Self> {
+        self.map(&|x| Ok(x.detach()))
+    }
+
+    /// A copy in another type, such as f64 to see how much rounding matters. Tied weights stay tied in value.
+    pub fn in_type(&self, dtype: DType) -> Result<Self> {
+        self.map(&|x| Ok(x.to_dtype(dtype)?))
+    }
+
+    fn map(&self, f: &TensorMap<'_>) -> Result<Self> {
+        let norm = |norm: &Option<NormWeights>| norm.as_ref().map(|n| n.map(f)).transpose();
+        let blocks = self.blocks.iter().map(|block| {
+            Ok(BlockWeights {
+                ln1: block.ln1.map(f)?,
+                q: block.q.map(f)?,
+                k: block.k.map(f)?,
+                v: block.v.map(f)?,
+                o: block.o.map(f)?,
+                q_norm: norm(&block.q_norm)?,
+                k_norm: norm(&block.k_norm)?,
+                ln1_post: norm(&block.ln1_post)?,
+                ln2: block.ln2.map(f)?,
+                gate: block.gate.as_ref().map(|gate| gate.map(f)).transpose()?,
+                up: block.up.map(f)?,
+                down: block.down.map(f)?,
+                ln2_post: norm(&block.ln2_post)?,
+            })
+        });
+        Ok(Self {
+            embed: f(&self.embed)?,
+            pos_embed: self.pos_embed.as_ref().map(f).transpose()?,
+            blocks: blocks.collect::<Result<_>>()?,
+            final_norm: self.final_norm.map(f)?,
+            unembed: self.unembed.map(f)?,
+        })
     }
 }
