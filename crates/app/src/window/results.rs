@@ -276,12 +276,13 @@ impl TraceResult {
         })
     }
 
-    /// The cell whose value is farthest from the corrupted one, as kind, token and layer.
+    /// The cell that brings most of the clean value back, as kind, token and layer.
     ///
     /// The last position's top layers are left out where anything else stands out: restoring the last residual at
     /// the end of the network is the answer itself.
     pub fn strongest(&self) -> Option<(TraceKind, usize, usize)> {
         let floor = self.corrupted()?;
+        let towards_clean = (self.clean()? - floor).signum();
         let grid = self.grids.iter().find(|g| g.mask.iter().any(|m| *m))?;
         let kind = TraceKind::ALL.into_iter().find(|k| k.name() == grid.name)?;
         let [tokens, layers] = grid.shape()[..] else {
@@ -290,7 +291,7 @@ impl TraceResult {
         let strongest_in = |rows: std::ops::Range<usize>| {
             rows.flat_map(|t| (0..layers).map(move |l| (t, l)))
                 .filter_map(|(t, l)| {
-                    let effect = (grid.values.get(t * layers + l)? - floor).abs();
+                    let effect = (grid.values.get(t * layers + l)? - floor) * towards_clean;
                     effect.is_finite().then_some((effect, t, l))
                 })
                 .max_by(|a, b| a.0.total_cmp(&b.0))

@@ -39,9 +39,21 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
 
 /// Room that answer and foil take at the right.
 fn answers_width(ui: &Ui, view: &View<'_>) -> f32 {
-    let answer = view.state.question.answer.as_deref().unwrap_or("␣answers");
+    let answer = answer(view).map_or(240.0, |a| dashed_width(ui, &words::token(&a)));
     let foil = view.state.question.foil.as_deref().unwrap_or("foil");
-    chip_width(ui, answer).max(90.0) + chip_width(ui, foil).max(52.0) + 36.0
+    answer + dashed_width(ui, &words::token(foil)) + 28.0
+}
+
+/// The answer chosen, or else the most likely next token.
+fn answer(view: &View<'_>) -> Option<String> {
+    let top = view.state.results.run.as_ref().map_or(&[][..], |r| r.top());
+    let chosen = view.state.question.answer.clone();
+    chosen.or_else(|| top.first().map(|t| t.text.clone()))
+}
+
+/// Answers may be long; beyond this they are cut.
+fn dashed_width(ui: &Ui, shown: &str) -> f32 {
+    chip_width(ui, shown).clamp(52.0, 150.0)
 }
 
 fn chip_width(ui: &Ui, token: &str) -> f32 {
@@ -228,10 +240,7 @@ fn hint(ui: &mut Ui, view: &View<'_>, words: &str) {
 fn answer_chip(ui: &mut Ui, view: &mut View<'_>) {
     let top = view.state.results.run.as_ref().map_or(&[][..], |r| r.top());
     let chosen = view.state.question.answer.clone();
-    let shown = chosen
-        .clone()
-        .or_else(|| top.first().map(|t| t.text.clone()));
-    let Some(shown) = shown else { return };
+    let Some(shown) = answer(view) else { return };
     let traced = view
         .state
         .results
@@ -305,7 +314,7 @@ fn foil_chip(ui: &mut Ui, view: &mut View<'_>) {
 
 fn dashed_chip(ui: &mut Ui, view: &View<'_>, shown: &str, note: &str, strong: bool) -> Response {
     let theme = view.theme;
-    let size = vec2(chip_width(ui, shown).max(52.0), HEIGHT);
+    let size = vec2(dashed_width(ui, shown), HEIGHT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let lit = response.hovered() || response.has_focus();
     let colour = match (lit, strong) {
@@ -328,13 +337,13 @@ fn dashed_chip(ui: &mut Ui, view: &View<'_>, shown: &str, note: &str, strong: bo
         3.0,
         2.5,
     ));
-    painter.text(
-        rect.center_top() + vec2(0.0, 13.0),
-        Align2::CENTER_CENTER,
-        shown,
-        fonts::mono(12.5),
-        if strong { theme.text } else { theme.muted },
-    );
+    let colour = if strong { theme.text } else { theme.muted };
+    let mut job =
+        egui::text::LayoutJob::simple_singleline(shown.to_string(), fonts::mono(12.5), colour);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - 8.0);
+    let galley = painter.layout_job(job);
+    let at = rect.center_top() + vec2(-galley.size().x / 2.0, 13.0 - galley.size().y / 2.0);
+    painter.galley(at, galley, colour);
     painter.text(
         rect.center_bottom() - vec2(0.0, 10.0),
         Align2::CENTER_CENTER,
