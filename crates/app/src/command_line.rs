@@ -17,6 +17,7 @@ mod estimate;
 mod gallery;
 mod inspect;
 mod open;
+mod out_folder;
 mod pictures;
 mod progress;
 mod run;

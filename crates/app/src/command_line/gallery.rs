@@ -8,6 +8,7 @@ use whyfinder_worker::{Worker, WorkerOptions};
 use super::arguments;
 use super::carry_out::measure;
 use super::command_error::CommandError;
+use super::out_folder;
 use super::pictures;
 use super::progress::ProgressLine;
 use super::run::as_text;
@@ -32,6 +33,7 @@ pub(crate) fn gallery(arguments: &arguments::Gallery) -> Result<(), CommandError
             names.join(", ")
         )));
     };
+    out_folder::check(out)?;
     let worker = Worker::spawn(WorkerOptions::default());
     let progress = ProgressLine::new(false);
     let outcome = measure(&worker, scene.experiment.clone(), &progress)?;
@@ -51,6 +53,7 @@ pub(crate) fn gallery(arguments: &arguments::Gallery) -> Result<(), CommandError
 /// # Errors
 /// At the first scene that cannot be run or drawn.
 pub(crate) fn draw_all(folder: &Path) -> Result<(), CommandError> {
+    out_folder::check(folder)?;
     let worker = Worker::spawn(WorkerOptions::default());
     for Scene {
         name, experiment, ..

@@ -8,11 +8,13 @@ use whyfinder_experiment::{Field, Outcome, read_experiment, write_result};
 use super::arguments::Run;
 use super::carry_out::{measure, worker};
 use super::command_error::CommandError;
+use super::out_folder;
 use super::progress::{ProgressLine, spoken};
 use super::say::say;
 
 pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     let experiment = read_experiment(&arguments.experiment, &arguments.settings.set)?;
+    out_folder::check(&arguments.out)?;
     let worker = worker(&arguments.settings.machine)?;
     let progress = ProgressLine::new(arguments.json);
     let outcome = measure(&worker, experiment, &progress)?;
