@@ -12,7 +12,7 @@ use crate::few_shot::{self, Task};
 use crate::isles::Isles;
 use crate::sentence::Sentence;
 use crate::tokenizer::{Encoded, Encoder};
-use crate::{facts, indirect_object, induction, pronouns, sums};
+use crate::{facts, indirect_object, induction, pronouns, returning_names, sums};
 
 /// What is asked and how often the first guess was right.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +110,7 @@ pub fn exams(isles: &Isles, samples: usize) -> Vec<Exam> {
         true,
         &mut indirect_object::held_out_template,
     );
+    sample("a name that returns", false, &mut returning_names::sentence);
     sample("induction: second copy", true, &mut induction::sentence);
     sample("pronoun", false, &mut pronouns::sentence);
     sample("pronoun: template", true, &mut pronouns::held_out);

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::facts::{self, Fact, Relation};
 use crate::names::{self, Names};
 use crate::sentence::{Sentence, fill};
-use crate::{indirect_object, lexicon, pronouns, sums, tokenizer};
+use crate::{indirect_object, lexicon, pronouns, returning_names, sums, tokenizer};
 
 /// Tokens that the model can read at once.
 pub const CONTEXT: usize = 64;
@@ -96,6 +96,7 @@ fn words() -> BTreeSet<String> {
         .chain(&indirect_object::TEMPLATES)
         .chain(&pronouns::TEMPLATES)
         .chain(&sums::TEMPLATES)
+        .chain(&returning_names::TEMPLATES)
         .chain(&["List:", "Pairs:"]);
     for template in templates {
         let sentence: Sentence = fill(template, &[]);

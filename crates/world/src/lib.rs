@@ -23,6 +23,7 @@ pub mod names;
 pub mod optimizer;
 pub mod parameters;
 pub mod pronouns;
+pub mod returning_names;
 pub mod sentence;
 pub mod sums;
 pub mod tokenizer;

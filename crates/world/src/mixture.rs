@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::isles::Isles;
 use crate::sentence::{Sentence, weight};
 use crate::tokenizer::{END_OF_TEXT, Encoder};
-use crate::{facts, few_shot, indirect_object, induction, pronouns, sums};
+use crate::{facts, few_shot, indirect_object, induction, pronouns, returning_names, sums};
 
 /// What a sentence is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,16 +16,18 @@ pub enum Kind {
     Pronoun,
     FewShot,
     Sum,
+    ReturningName,
 }
 
 /// How often each kind is drawn, relative to each other.
-const SHARES: [(Kind, f64); 6] = [
+const SHARES: [(Kind, f64); 7] = [
     (Kind::Fact, 6.0),
     (Kind::Induction, 1.8),
     (Kind::IndirectObject, 1.2),
     (Kind::Pronoun, 1.0),
     (Kind::FewShot, 0.8),
     (Kind::Sum, 1.0),
+    (Kind::ReturningName, 0.8),
 ];
 
 /// How often a sentence goes on behind the last one, with a space, instead of behind the end-of-text token.
@@ -41,6 +43,7 @@ pub fn sentence(isles: &Isles, draw: &mut Draw) -> Sentence {
         Kind::Pronoun => pronouns::sentence(draw),
         Kind::FewShot => few_shot::sentence(draw),
         Kind::Sum => sums::sentence(draw),
+        Kind::ReturningName => returning_names::sentence(draw),
     }
 }
 

@@ -108,7 +108,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => None,
     };
     let mut say = move |line: &str| {
-        println!("{line}");
+        // A reader that went away is no reason to lose the training.
+        let _ = writeln!(std::io::stdout(), "{line}");
         if let Some(file) = &mut log {
             // A log that cannot be written is no reason to lose the training.
             let _ = writeln!(file, "{line}");
