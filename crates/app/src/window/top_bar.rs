@@ -65,8 +65,9 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
             );
             add(&sizes, fonts::text(12.5), theme.muted, 8.0);
             if let Some(parity) = m.parity {
-                let badge = format!("parity {} ✓", short_power(parity));
-                add(&badge, fonts::text(12.5), theme.good, 8.0);
+                let (badge, good) = parity_badge(parity);
+                let color = if good { theme.good } else { theme.harms };
+                add(&badge, fonts::text(12.5), color, 8.0);
             }
         }
         (None, None) => add("Open a model…", fonts::medium(13.0), theme.text, 0.0),
@@ -202,6 +203,18 @@ fn short_name(reference: &str) -> &str {
 }
 
 /// `3e-6`.
+/// Worst difference of a logit that still counts as the same numbers, for f32.
+const SAME_NUMBERS: f32 = 1e-4;
+
+/// The badge's words, and whether they are good news. NaN is not.
+fn parity_badge(parity: f32) -> (String, bool) {
+    if parity <= SAME_NUMBERS {
+        (format!("parity {} ✓", short_power(parity)), true)
+    } else {
+        (format!("differs by {}", short_power(parity)), false)
+    }
+}
+
 fn short_power(v: f32) -> String {
     format!("{v:.0e}").replace('-', "−")
 }
@@ -209,6 +222,13 @@ fn short_power(v: f32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_small_differences_get_a_tick() {
+        assert_eq!(parity_badge(3e-6), ("parity 3e−6 ✓".to_string(), true));
+        assert!(!parity_badge(20.0).1);
+        assert!(!parity_badge(f32::NAN).1);
+    }
 
     #[test]
     fn folders_are_named_by_their_last_part() {
