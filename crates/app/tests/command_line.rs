@@ -307,6 +307,11 @@ fn a_scene_is_run_and_drawn() {
         .as_ref()
         .expect("a trace has an answer");
     assert_eq!(answer.text, " Quill");
+    let reference = &outcome.summary.reference;
+    assert!(
+        reference["clean"] > 2.0 * reference["corrupted"],
+        "{reference:?}"
+    );
     let residual = outcome.field("residual").expect("a trace has it");
     assert!(residual.mask.iter().all(|&measured| measured));
     let svg = fs::read_to_string(folder.path().join("out/tower.svg")).expect("reads");

@@ -227,3 +227,38 @@ fn a_typed_prompt_shows_its_attention() {
     let few = colourful(&before);
     screen.look_until("the attention atlas", |p| colourful(p) > few + 20_000);
 }
+
+#[test]
+fn without_a_driver_the_package_that_gives_one_is_named() {
+    let screen = Screen::start();
+    let home = tempfile::tempdir().expect("a folder");
+    close_to_others(home.path());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_whyfinder"))
+        .env("DISPLAY", &screen.name)
+        .env_remove("WAYLAND_DISPLAY")
+        .env("XDG_RUNTIME_DIR", home.path())
+        .env("HOME", home.path())
+        .env("VK_DRIVER_FILES", "/dev/null")
+        .env("VK_ICD_FILENAMES", "/dev/null")
+        .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/dev/null")
+        .env("LIBGL_DRIVERS_PATH", "/nowhere")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("can be asked") {
+            break status;
+        }
+        if began.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("it found a driver although all are hidden");
+        }
+        sleep(Duration::from_millis(50));
+    };
+    let mut said = String::new();
+    let mut err = child.stderr.take().expect("piped");
+    std::io::Read::read_to_string(&mut err, &mut said).expect("reads");
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("mesa-vulkan-drivers"), "{said}");
+}

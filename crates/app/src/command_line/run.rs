@@ -62,17 +62,13 @@ pub(crate) fn as_text(outcome: &Outcome) -> String {
         }
         lines.push(line);
     }
-    let sizes: Vec<_> = outcome.fields.iter().map(size).collect();
-    // A pattern such as blocks.*.attn.hook_pattern has a field per layer; more than a screenful says nothing more.
-    if sizes.len() > 12 {
-        lines.push(format!(
-            "fields      {}, from {} to {}",
-            sizes.len(),
-            sizes[0],
-            sizes[sizes.len() - 1]
-        ));
-    } else {
-        lines.extend(sizes.iter().map(|size| format!("field       {size}")));
+    let fields: Vec<_> = outcome.fields.iter().map(|f| size(f) + &peak(f)).collect();
+    match fields.as_slice() {
+        // blocks.*.attn.hook_pattern gives a field per layer; more than a screenful says nothing more.
+        [first, .., last] if fields.len() > 12 => {
+            lines.push(format!("fields      {}, {first} to {last}", fields.len()));
+        }
+        few => lines.extend(few.iter().map(|field| format!("field       {field}"))),
     }
     let took = spoken(Duration::from_secs_f64(summary.seconds.clamp(0.0, 1e9)));
     lines.push(format!(
@@ -80,6 +76,14 @@ pub(crate) fn as_text(outcome: &Outcome) -> String {
         passes(summary.passes, summary.passes_plain)
     ));
     lines.join("\n")
+}
+
+/// Whether a field only tells more of the cells of another one, such as `residual.top` of `residual`.
+fn is_beside_another(field: &Field, fields: &[Field]) -> bool {
+    fields.iter().any(|other| {
+        let rest = field.name.strip_prefix(&other.name);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    })
 }
 
 /// How many passes, and beside them how many there would be without shortcuts.
@@ -102,4 +106,70 @@ fn size(field: &Field) -> String {
         .map(|a| format!("{} {}", a.len(), a.name))
         .collect();
     format!("{} [{}]", field.name, axes.join(", "))
+}
+
+/// Where a trace's values lie farthest from the corrupted one; empty for a field that has none.
+fn peak(field: &Field) -> String {
+    let Some(floor) = field.reference.get("corrupted") else {
+        return String::new();
+    };
+    let effect = |cell: &usize| (field.values[*cell] - floor).abs();
+    let highest = (0..field.values.len())
+        .filter(|cell| effect(cell).is_finite())
+        .max_by(|a, b| effect(a).total_cmp(&effect(b)));
+    let (Some(cell), [rows, columns]) = (highest, field.axes.as_slice()) else {
+        return String::new();
+    };
+    let mut said = format!(
+        ", farthest from corrupted at {} \"{}\", {} {}: {:.4}",
+        rows.name,
+        rows.labels.text(cell / columns.len()),
+        columns.name,
+        columns.labels.text(cell % columns.len()),
+        field.values[cell]
+    );
+    if let Some(stderr) = field
+        .stderr
+        .as_ref()
+        .map(|s| s[cell])
+        .filter(|s| s.is_finite())
+    {
+        said.push_str(&format!(" ± {stderr:.4}"));
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use whyfinder_experiment::Axis;
+
+    use super::*;
+
+    #[test]
+    fn the_farthest_cell_is_found_below_and_above_and_past_cells_not_measured() {
+        let axes = || {
+            let tokens = ["The", " tower"].map(str::to_string).to_vec();
+            vec![Axis::text("token", tokens), Axis::numbered("layer", 3)]
+        };
+        let mut field = Field::unmeasured("mlp", axes());
+        assert_eq!(peak(&field), "");
+        field.reference.insert("corrupted".to_string(), 0.5);
+        assert_eq!(peak(&field), "");
+        field.values = vec![0.5, 0.9, f32::NAN, 0.4, 0.05, f32::NAN];
+        let said = peak(&field);
+        assert!(
+            said.ends_with("at token \" tower\", layer 1: 0.0500"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn passes_are_counted_in_words() {
+        assert_eq!(passes(1.0, 1.0), "1 pass");
+        assert_eq!(passes(8.0, 8.0), "8 passes");
+        assert_eq!(
+            passes(4.25, 40.0),
+            "4.2 passes (one full pass per cell: 40)"
+        );
+    }
 }
