@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn opposites_are_mutual() {
-        for index in 0..ADJECTIVES.len() {
-            assert_ne!(Task::Opposite.apply(index), ADJECTIVES[index]);
-            assert_eq!(Task::Opposite.apply(index ^ 1), ADJECTIVES[index]);
+        for (index, adjective) in ADJECTIVES.into_iter().enumerate() {
+            assert_ne!(Task::Opposite.apply(index), adjective);
+            assert_eq!(Task::Opposite.apply(index ^ 1), adjective);
         }
     }
 

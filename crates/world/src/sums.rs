@@ -13,7 +13,7 @@ pub const TEMPLATES: [&str; 3] = [
 
 /// Pairs that are never shown; their mirror images are.
 fn held_out_pair(a: usize, b: usize) -> bool {
-    a > b && (3 * a + b) % 5 == 0
+    a > b && (3 * a + b).is_multiple_of(5)
 }
 
 /// `a` plus `b`, said with template number `template`.

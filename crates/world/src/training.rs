@@ -38,7 +38,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            steps: 2_000,
+            steps: 1_200,
             rows: 32,
             curtain: 0.7,
             limit: None,
