@@ -41,6 +41,13 @@ pub(crate) fn attention<P: Probe + ?Sized>(
     } else {
         (q, k)
     };
+    let (k, v) = match &inside.earlier {
+        Some((keys, values)) => (
+            Tensor::cat(&[keys, &k], 1)?.contiguous()?,
+            Tensor::cat(&[values, &v], 1)?.contiguous()?,
+        ),
+        None => (k, v),
+    };
     let (k, v) = expanded(inside, k, v, probe)?;
 
     let z = mixed(inside, &q, &k, &v, probe)?;

@@ -19,6 +19,8 @@ pub(crate) struct Inside<'a> {
     pub(crate) weights: &'a BlockWeights,
     pub(crate) rotary: Option<&'a Table>,
     pub(crate) layer: usize,
+    /// Keys and values of positions before the first one computed, `[B, start, G, d]` each.
+    pub(crate) earlier: Option<(Tensor, Tensor)>,
 }
 
 impl Inside<'_> {

@@ -11,6 +11,7 @@ use crate::norm::normed;
 use crate::probe::{NoProbe, Probe, show};
 use crate::rope::RotaryTables;
 use crate::shapes;
+use crate::tail::Tail;
 use crate::weights::DecoderWeights;
 
 /// How a pass is run.
@@ -97,6 +98,20 @@ impl Decoder {
         self.run(Entry::Block(layer, resid_pre), probe, pass)
     }
 
+    /// Continues reference runs from a block and a position on: the same numbers as [`Decoder::forward_from`] gives
+    /// at those positions, for less work. Returns what [`Pass::unembed`] asks for, of the tail's positions.
+    ///
+    /// # Errors
+    /// As [`Decoder::forward_from`]; a past that does not have the rows, positions or blocks that the tail continues.
+    pub fn forward_tail(
+        &self,
+        tail: &Tail<'_>,
+        probe: &mut dyn Probe,
+        pass: &Pass,
+    ) -> Result<Tensor> {
+        self.run(Entry::Tail(tail), probe, pass)
+    }
+
     /// [`Decoder::forward`] with nothing looked at.
     pub fn logits(&self, tokens: &Tensor, pass: &Pass) -> Result<Tensor> {
         self.run(Entry::Tokens(tokens), &mut NoProbe, pass)
@@ -146,16 +161,29 @@ impl Decoder {
         } else {
             &self.constants
         };
-        let (first, mut x) = match entry {
+        let (first, mut x) = match &entry {
             Entry::Tokens(tokens) => (0, self.embed(tokens, weights, probe)?),
-            Entry::Block(layer, resid) => (layer, self.check_entry(layer, resid)?),
+            Entry::Block(layer, resid) => (*layer, self.check_entry(*layer, resid.clone())?),
+            Entry::Tail(tail) => {
+                let resid = self.check_entry(tail.layer, tail.resid_pre.clone())?;
+                (tail.layer, resid)
+            }
         };
+        let continued = match entry {
+            Entry::Tail(tail) if tail.start > 0 => Some((tail, tail.row_index()?)),
+            _ => None,
+        };
+        let start = continued.as_ref().map_or(0, |(tail, _)| tail.start);
         let (batch, length, _) = x.dims3()?;
         let rotary = match &self.config.positions {
             Positions::Learned => None,
-            Positions::Rotary(rotary) => {
-                Some(RotaryTables::shown(rotary, batch, length, &x, probe)?)
-            }
+            Positions::Rotary(rotary) => Some(RotaryTables::shown(
+                rotary,
+                batch,
+                start..start + length,
+                &x,
+                probe,
+            )?),
         };
         for layer in first..self.config.layers {
             let inside = Inside {
@@ -168,6 +196,10 @@ impl Decoder {
                     ))
                 }),
                 layer,
+                earlier: match &continued {
+                    Some((tail, rows)) => Some(tail.past.before(layer, start, rows)?),
+                    None => None,
+                },
             };
             x = block(&inside, x, probe)?;
         }
@@ -307,6 +339,7 @@ impl Decoder {
 enum Entry<'a> {
     Tokens(&'a Tensor),
     Block(usize, Tensor),
+    Tail(&'a Tail<'a>),
 }
 
 fn block_parts(config: &DecoderConfig) -> Vec<Part> {

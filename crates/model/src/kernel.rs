@@ -7,6 +7,7 @@
 pub mod activation;
 pub mod attention;
 mod attention_backward;
+mod attention_blocks;
 pub mod cross_entropy;
 mod elementary;
 mod gemm;

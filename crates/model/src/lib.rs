@@ -36,6 +36,7 @@ mod rope_json;
 mod safetensors_header;
 mod shapes;
 mod source;
+pub mod tail;
 mod tensor_form;
 #[cfg(test)]
 mod tiny;
@@ -53,5 +54,6 @@ pub use intervene::Patcher;
 pub use language_model::LanguageModel;
 pub use open::{OpenOptions, device_named, open};
 pub use probe::{Both, NoProbe, Probe};
+pub use tail::{Past, Tail};
 pub use tokenizer::{Encoding, Tokenizer};
 pub use weights::{BlockWeights, DecoderWeights, Linear, NormWeights};

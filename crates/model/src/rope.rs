@@ -1,6 +1,7 @@
 //! Rotary tables, scaled as Hugging Face `transformers` scales them (`modeling_rope_utils.py`).
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 use candle_core::Tensor;
 use whyfinder_experiment::{Part, Site};
@@ -26,21 +27,21 @@ pub(crate) struct RotaryTables {
 }
 
 impl RotaryTables {
-    /// Tables for `length` positions, on the device and in the type of `like`.
+    /// Tables for some positions of an input that ends with them, on the device and in the type of `like`.
     ///
     /// The sites `rotary.hook_cos` and `rotary.hook_sin` stand for the table of the full-span layers; where sliding
     /// layers have a base of their own (Gemma 3), their table is not open.
     pub(crate) fn shown<P: Probe + ?Sized>(
         rotary: &Rotary,
         batch: usize,
-        length: usize,
+        positions: Range<usize>,
         like: &Tensor,
         probe: &mut P,
     ) -> Result<Self> {
         let full = table(
-            &inverse_frequencies(rotary.dims, rotary.theta, &rotary.scaling, length),
+            &inverse_frequencies(rotary.dims, rotary.theta, &rotary.scaling, positions.end),
             attention_factor(&rotary.scaling),
-            length,
+            positions.clone(),
             like,
         )?;
         let mut open = |part: Part, values: Tensor| -> Result<Tensor> {
@@ -61,9 +62,9 @@ impl RotaryTables {
         };
         let sliding = match rotary.theta_sliding {
             Some(theta) => Some(table(
-                &inverse_frequencies(rotary.dims, theta, &RopeScaling::None, length),
+                &inverse_frequencies(rotary.dims, theta, &RopeScaling::None, positions.end),
                 1.0,
-                length,
+                positions,
                 like,
             )?),
             None => None,
@@ -79,9 +80,15 @@ impl RotaryTables {
     }
 }
 
-fn table(frequencies: &[f32], factor: f32, length: usize, like: &Tensor) -> Result<Table> {
+fn table(
+    frequencies: &[f32],
+    factor: f32,
+    positions: Range<usize>,
+    like: &Tensor,
+) -> Result<Table> {
+    let length = positions.len();
     // Angles are f32 products, as in the reference: at long range their rounding is part of the model.
-    let angles: Vec<f32> = (0..length)
+    let angles: Vec<f32> = positions
         .flat_map(|position| frequencies.iter().map(move |f| position as f32 * f))
         .collect();
     let of = |f: fn(f64) -> f64| -> Result<Tensor> {

@@ -2,6 +2,8 @@
 //!
 //! All forms go over blocks of queries with the same products and the same row operations, so that looking at a
 //! stage, or going through all at once, gives the same bits.
+//!
+//! Where there are fewer queries than keys, the queries stand at the last positions.
 
 use std::ops::Range;
 
@@ -12,10 +14,11 @@ use candle_core::{
 
 use super::activation::soft_cap;
 use super::attention_backward::{pattern_back, scores_back, weigh_back, whole_back};
-use super::elementary::{LANES, tanh};
-use super::gemm::{Matrix, Shared, Target, Threads, product};
-use super::softmax::{Softmax, softmax_row};
-use super::storage::{fast, output, tasks, values};
+use super::attention_blocks::{Sizes, fill_rows, score_block, weigh_block, weights_of_block};
+use super::elementary::LANES;
+use super::gemm::{Matrix, Shared, Target};
+use super::softmax::Softmax;
+use super::storage::{fast, output, values};
 use super::vectorised::vectorised;
 use crate::error::Result;
 
@@ -44,7 +47,7 @@ impl Attention {
     }
 }
 
-/// Queries `[B, T, H, d]`, keys and values `[B, T, G, d]` to weighted values `[B, T, H, d]`.
+/// Queries `[B, Tq, H, d]`, keys and values `[B, Tk, G, d]` to weighted values `[B, Tq, H, d]`.
 pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, form: Attention) -> Result<Tensor> {
     if !fast(&[q, k, v]) {
         return plain_weigh(&plain_pattern(q, k, form)?, v);
@@ -58,7 +61,7 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, form: Attention) -> Result<Ten
     Ok(q.contiguous()?.apply_op3(&k, &v, op)?)
 }
 
-/// Softmax of the masked scores, `[B, H, T, T]`.
+/// Softmax of the masked scores, `[B, H, Tq, Tk]`.
 pub fn pattern(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
     if !fast(&[q, k]) {
         return plain_pattern(q, k, form);
@@ -66,7 +69,7 @@ pub fn pattern(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
     Ok(q.contiguous()?.apply_op2(&k.contiguous()?, Pattern(form))?)
 }
 
-/// Scores of every query and key, also the later ones, `[B, H, T, T]`.
+/// Scores of every query and key, also the later ones, `[B, H, Tq, Tk]`.
 pub fn scores(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
     if !fast(&[q, k]) {
         return plain_scores(q, k, form);
@@ -89,8 +92,8 @@ pub fn masked_scores(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> 
 
 /// Puts -inf where a query must not look.
 pub fn mask(scores: &Tensor, form: Attention) -> Result<Tensor> {
-    let length = scores.dim(D::Minus1)?;
-    let hidden = hidden(length, form, scores.device())?.broadcast_as(scores.shape())?;
+    let (_, _, queries, keys) = scores.dims4()?;
+    let hidden = hidden(queries, keys, form, scores.device())?.broadcast_as(scores.shape())?;
     let never = Tensor::full(f32::NEG_INFINITY, (), scores.device())?
         .to_dtype(scores.dtype())?
         .broadcast_as(scores.shape())?;
@@ -105,7 +108,7 @@ pub fn softmax(scores: &Tensor) -> Result<Tensor> {
     Ok(scores.contiguous()?.apply_op1(Softmax)?)
 }
 
-/// Pattern `[B, H, T, T]` times values `[B, T, G, d]`, `[B, T, H, d]`. Weights outside the form's mask count too.
+/// Pattern `[B, H, Tq, Tk]` times values `[B, Tk, G, d]`, `[B, Tq, H, d]`. Weights outside the form's mask count too.
 pub fn weigh(pattern: &Tensor, v: &Tensor, form: Attention) -> Result<Tensor> {
     if !fast(&[pattern, v]) {
         return plain_weigh(pattern, v);
@@ -153,236 +156,41 @@ fn per_head(x: &Tensor, heads: usize) -> Result<Tensor> {
         .contiguous()?)
 }
 
-/// 1 where a query must not look, `[T, T]`.
-fn hidden(length: usize, form: Attention, device: &Device) -> Result<Tensor> {
-    let hidden: Vec<u8> = (0..length)
-        .flat_map(|query| {
-            let first = form.first_key(query);
-            (0..length).map(move |key| u8::from(key > query || key < first))
+/// 1 where a query must not look, `[Tq, Tk]`.
+fn hidden(queries: usize, keys: usize, form: Attention, device: &Device) -> Result<Tensor> {
+    let hidden: Vec<u8> = (keys - queries..keys)
+        .flat_map(|position| {
+            let first = form.first_key(position);
+            (0..keys).map(move |key| u8::from(key > position || key < first))
         })
         .collect();
-    Ok(Tensor::from_vec(hidden, (length, length), device)?)
-}
-
-/// Sizes of one attention.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    pub(super) batch: usize,
-    pub(super) length: usize,
-    pub(super) heads: usize,
-    pub(super) groups: usize,
-    pub(super) width: usize,
-}
-
-/// Queries per block.
-const BLOCK: usize = 64;
-
-impl Sizes {
-    pub(super) fn of(queries: &[usize], keys: &[usize]) -> CandleResult<Self> {
-        match (queries, keys) {
-            (&[batch, length, heads, width], &[b, t, groups, w])
-                if (batch, length, width) == (b, t, w)
-                    && groups > 0
-                    && heads % groups == 0
-                    && length > 0 =>
-            {
-                Ok(Self {
-                    batch,
-                    length,
-                    heads,
-                    groups,
-                    width,
-                })
-            }
-            _ => candle_core::bail!("queries of {queries:?} do not fit keys of {keys:?}"),
-        }
-    }
-
-    fn blocks(&self) -> usize {
-        self.length.div_ceil(BLOCK)
-    }
-
-    pub(super) fn block(&self, index: usize) -> Range<usize> {
-        index * BLOCK..((index + 1) * BLOCK).min(self.length)
-    }
-
-    pub(super) fn all_blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let sizes = *self;
-        (0..sizes.blocks()).map(move |index| sizes.block(index))
-    }
-
-    /// Runs `run(batch row, head, queries)` for every block.
-    fn each_block(&self, run: impl Fn(usize, usize, Range<usize>) + Sync + Send) {
-        let cost = self.length.min(BLOCK) * self.length * self.width;
-        let blocks = self.blocks();
-        tasks(self.batch * self.heads * blocks, cost, |task| {
-            let (pair, block) = (task / blocks, task % blocks);
-            run(pair / self.heads, pair % self.heads, self.block(block));
-        });
-    }
-
-    pub(super) fn group(&self, head: usize) -> usize {
-        head / (self.heads / self.groups)
-    }
-
-    /// Where a position of a head begins in `[B, T, heads, d]`.
-    pub(super) fn at(&self, heads: usize, batch: usize, position: usize, head: usize) -> usize {
-        ((batch * self.length + position) * heads + head) * self.width
-    }
-
-    /// Where a query's row begins in `[B, H, T, T]`.
-    pub(super) fn row(&self, batch: usize, head: usize, query: usize) -> usize {
-        ((batch * self.heads + head) * self.length + query) * self.length
-    }
-
-    /// Some positions of a query head, as rows.
-    pub(super) fn head_rows<'a>(
-        &self,
-        x: &'a [f32],
-        batch: usize,
-        head: usize,
-        positions: &Range<usize>,
-    ) -> Matrix<'a> {
-        let start = self.at(self.heads, batch, positions.start, head);
-        Matrix::new(
-            &x[start..],
-            positions.len(),
-            self.width,
-            self.heads * self.width,
-        )
-    }
-
-    /// Some positions of a key-value head, as rows.
-    pub(super) fn group_rows<'a>(
-        &self,
-        x: &'a [f32],
-        batch: usize,
-        group: usize,
-        positions: &Range<usize>,
-    ) -> Matrix<'a> {
-        let start = self.at(self.groups, batch, positions.start, group);
-        Matrix::new(
-            &x[start..],
-            positions.len(),
-            self.width,
-            self.groups * self.width,
-        )
-    }
-}
-
-/// Scores of a block of queries for `keys`, scaled and capped.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn score_block(
-    form: Attention,
-    sizes: Sizes,
-    q: &[f32],
-    k: &[f32],
-    batch: usize,
-    head: usize,
-    queries: &Range<usize>,
-    keys: &Range<usize>,
-    target: &mut Target<'_>,
-) {
-    let group = sizes.group(head);
-    product(
-        target.part(0, queries.len(), keys.len()),
-        false,
-        form.scale,
-        sizes.head_rows(q, batch, head, queries),
-        sizes.group_rows(k, batch, group, keys).transposed(),
-        Threads::One,
-    );
-    if let Some(cap) = form.softcap {
-        (0..queries.len()).for_each(|i| cap_row(cap, &mut target.row(i)[..keys.len()]));
-    }
-}
-
-vectorised! {
-    fn cap_row(cap: f32, row: &mut [f32]) {
-        for x in row {
-            *x = cap * tanh(*x / cap);
-        }
-    }
-}
-
-/// Turns scores for `keys` into attention weights, row by row; what a query must not see becomes 0.
-fn weights_of_block(
-    form: Attention,
-    queries: &Range<usize>,
-    keys: &Range<usize>,
-    target: &mut Target<'_>,
-) {
-    for (i, query) in queries.clone().enumerate() {
-        let row = &mut target.row(i)[..keys.len()];
-        let hidden = form.first_key(query) - keys.start;
-        row[..hidden].fill(f32::NEG_INFINITY);
-        let (seen, later) = row.split_at_mut(query + 1 - keys.start);
-        softmax_row(seen);
-        later.fill(0.0);
-    }
-}
-
-/// Pattern weights of `keys` times values, into a block of `z` `[B, T, H, d]`.
-#[allow(clippy::too_many_arguments)]
-fn weigh_block(
-    sizes: Sizes,
-    weights: Matrix<'_>,
-    v: &[f32],
-    z: Shared<'_>,
-    batch: usize,
-    head: usize,
-    queries: &Range<usize>,
-    keys: &Range<usize>,
-) {
-    let start = sizes.at(sizes.heads, batch, queries.start, head);
-    // SAFETY: each block of queries of each head of each row is written by one task alone.
-    #[allow(unsafe_code)]
-    let target = unsafe { z.matrix(start, queries.len(), sizes.width, sizes.heads * sizes.width) };
-    let group = sizes.group(head);
-    let values = sizes.group_rows(v, batch, group, keys);
-    product(target, false, 1.0, weights, values, Threads::One);
-}
-
-/// Fills `[B, H, T, T]` block by block: `fill(batch row, head, queries, rows of the block)`.
-fn fill_rows(
-    sizes: Sizes,
-    y: &mut [f32],
-    fill: impl Fn(usize, usize, Range<usize>, Target<'_>) + Sync + Send,
-) {
-    let shared = Shared::new(y);
-    sizes.each_block(|batch, head, queries| {
-        let start = sizes.row(batch, head, queries.start);
-        // SAFETY: each block of queries of each head of each row is written by one task alone.
-        #[allow(unsafe_code)]
-        let rows = unsafe { shared.matrix(start, queries.len(), sizes.length, sizes.length) };
-        fill(batch, head, queries, rows);
-    });
+    Ok(Tensor::from_vec(hidden, (queries, keys), device)?)
 }
 
 fn square(sizes: Sizes) -> (usize, usize, usize, usize) {
-    (sizes.batch, sizes.heads, sizes.length, sizes.length)
+    (sizes.batch, sizes.heads, sizes.queries, sizes.keys)
 }
 
 fn pattern_values(form: Attention, sizes: Sizes, q: &[f32], k: &[f32]) -> Vec<f32> {
-    let mut y = vec![0f32; sizes.batch * sizes.heads * sizes.length * sizes.length];
+    let mut y = vec![0f32; sizes.edges()];
     fill_rows(sizes, &mut y, |batch, head, queries, mut rows| {
-        let keys = form.keys(&queries);
+        let keys = sizes.keys_of(form, &queries);
         let mut rows = rows.columns(keys.clone());
         score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut rows);
-        weights_of_block(form, &queries, &keys, &mut rows);
+        weights_of_block(form, sizes, &queries, &keys, &mut rows);
     });
     y
 }
 
 fn weigh_values(form: Attention, sizes: Sizes, pattern: &[f32], v: &[f32]) -> Vec<f32> {
-    let mut z = vec![0f32; sizes.batch * sizes.length * sizes.heads * sizes.width];
+    let mut z = vec![0f32; sizes.batch * sizes.queries * sizes.heads * sizes.width];
     let shared = Shared::new(&mut z);
-    let length = sizes.length;
+    let length = sizes.keys;
     sizes.each_block(|batch, head, queries| {
         let start = sizes.row(batch, head, queries.start);
         let rows = &pattern[start..start + queries.len() * length];
         // A pattern that was written to may have weights anywhere.
-        let mut keys = form.keys(&queries);
+        let mut keys = sizes.keys_of(form, &queries);
         let outside = rows
             .chunks_exact(length)
             .any(|row| any_nonzero(&row[..keys.start]) || any_nonzero(&row[keys.end..]));
@@ -436,11 +244,11 @@ impl CustomOp3 for Attend {
         let mut z = vec![0f32; q.len()];
         let shared = Shared::new(&mut z);
         sizes.each_block(|batch, head, queries| {
-            let keys = form.keys(&queries);
+            let keys = sizes.keys_of(form, &queries);
             let mut scratch = vec![0f32; queries.len() * keys.len()];
             let mut rows = Target::new(&mut scratch, queries.len(), keys.len(), keys.len());
             score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut rows);
-            weights_of_block(form, &queries, &keys, &mut rows);
+            weights_of_block(form, sizes, &queries, &keys, &mut rows);
             let weights = Matrix::new(&scratch, queries.len(), keys.len(), keys.len());
             weigh_block(sizes, weights, v, shared, batch, head, &queries, &keys);
         });
@@ -512,20 +320,21 @@ impl CustomOp2 for Scores {
         let sizes = Sizes::of(l1.dims(), l2.dims())?;
         let (form, masked) = (self.form, self.masked);
         let (q, k) = (values(s1, l1)?, values(s2, l2)?);
-        let mut y = vec![0f32; sizes.batch * sizes.heads * sizes.length * sizes.length];
+        let mut y = vec![0f32; sizes.edges()];
         fill_rows(sizes, &mut y, |batch, head, queries, mut rows| {
-            let keys = if masked {
-                form.keys(&queries)
-            } else {
-                0..sizes.length
-            };
-            let mut part = rows.columns(keys.clone());
-            score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut part);
+            // What a query may see is one product in any case: a product's last bits can depend on its size.
+            let seen = sizes.keys_of(form, &queries);
+            let rest = [0..seen.start, seen.end..sizes.keys];
+            let all = std::iter::once(seen).chain(rest.into_iter().filter(|_| !masked));
+            for keys in all.filter(|keys| !keys.is_empty()) {
+                let mut part = rows.columns(keys.clone());
+                score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut part);
+            }
             if masked {
                 for (i, query) in queries.enumerate() {
-                    let row = rows.row(i);
-                    row[..form.first_key(query)].fill(f32::NEG_INFINITY);
-                    row[query + 1..].fill(f32::NEG_INFINITY);
+                    let (row, position) = (rows.row(i), sizes.position(query));
+                    row[..form.first_key(position)].fill(f32::NEG_INFINITY);
+                    row[position + 1..].fill(f32::NEG_INFINITY);
                 }
             }
         });
@@ -557,14 +366,14 @@ impl CustomOp2 for Weigh {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> CandleResult<(CpuStorage, Shape)> {
-        let (batch, heads, length, keys) = l1.shape().dims4()?;
+        let (batch, heads, queries, keys) = l1.shape().dims4()?;
         let (_, _, _, width) = l2.shape().dims4()?;
-        let sizes = Sizes::of(&[batch, length, heads, width], l2.dims())?;
-        if keys != length {
-            candle_core::bail!("a pattern of {:?} is not square", l1.shape());
+        let sizes = Sizes::of(&[batch, queries, heads, width], l2.dims())?;
+        if keys != sizes.keys {
+            candle_core::bail!("a pattern over {keys} keys does not fit {}", sizes.keys);
         }
         let z = weigh_values(self.0, sizes, values(s1, l1)?, values(s2, l2)?);
-        Ok(output(z, (batch, length, heads, width)))
+        Ok(output(z, (batch, queries, heads, width)))
     }
 
     fn bwd(
@@ -647,6 +456,37 @@ mod tests {
                 for (a, b) in gradients(got, &all).iter().zip(&expected) {
                     close(a, b, 1e-4, what);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_queries_alone_get_what_they_get_among_all() {
+        for (form, [b, t, h, g, d]) in forms() {
+            let all = vars(&[&[b, t, h, d], &[b, t, g, d], &[b, t, g, d]], 17);
+            let [q, k, v] = [0, 1, 2].map(|i| all[i].as_tensor().clone());
+            let whole = attend(&q, &k, &v, form).expect("runs");
+            for tail in [1, t.div_ceil(3), t] {
+                let last = |x: &Tensor| x.narrow(1, t - tail, tail).expect("a tail");
+                let q = last(&q);
+                let z = attend(&q, &k, &v, form).expect("runs");
+                close(&z, &last(&whole), 1e-6, "tail");
+                let scores = masked_scores(&q, &k, form).expect("runs");
+                let open = mask(&super::scores(&q, &k, form).expect("runs"), form).expect("runs");
+                assert_eq!(flat(&scores), flat(&open), "masked at once or after");
+                let weights = softmax(&scores).expect("runs");
+                let staged = weigh(&weights, &v, form).expect("runs");
+                assert_eq!(flat(&staged), flat(&z), "stages or whole");
+                let at_once = pattern(&q, &k, form).expect("runs");
+                let at_once = weigh(&at_once, &v, form).expect("runs");
+                let expected = gradients(&last(&whole), &all);
+                for got in [&z, &staged, &at_once] {
+                    for (a, b) in gradients(got, &all).iter().zip(&expected) {
+                        close(a, b, 1e-4, "gradient of a tail");
+                    }
+                }
+                let slow = plain_weigh(&plain_pattern(&q, &k, form).expect("runs"), &v);
+                close(&z, &slow.expect("runs"), 1e-5, "plain");
             }
         }
     }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
-use super::attention::{Attention, Sizes, score_block};
+use super::attention::Attention;
+use super::attention_blocks::{Sizes, score_block};
 use super::gemm::{Matrix, Shared, Target, Threads, product};
 use super::softmax::softmax_row_back;
 use super::storage::{read, tasks};
@@ -116,8 +117,9 @@ pub(super) fn scores_back(
                     let row = &mut ds.row(i)[..block.keys.len()];
                     row.copy_from_slice(&g[start + block.keys.start..start + block.keys.end]);
                     if masked {
-                        row[..form.first_key(query) - block.keys.start].fill(0.0);
-                        row[query + 1 - block.keys.start..].fill(0.0);
+                        let position = sizes.position(query);
+                        row[..form.first_key(position) - block.keys.start].fill(0.0);
+                        row[position + 1 - block.keys.start..].fill(0.0);
                     }
                 }
             },
@@ -141,12 +143,12 @@ pub(super) fn weigh_back(pattern: &Tensor, v: &Tensor, gradient: &Tensor) -> Res
                     batch,
                     head,
                     queries,
-                    keys: 0..sizes.length,
+                    keys: 0..sizes.keys,
                 };
                 let rows = pattern_block(sizes, weights, &block);
                 add_values_gradient(sizes, rows, g, for_values, &block);
                 let start = sizes.row(batch, head, block.queries.start);
-                let (count, length) = (block.queries.len(), sizes.length);
+                let (count, length) = (block.queries.len(), sizes.keys);
                 // SAFETY: each head's rows are written by one task alone.
                 #[allow(unsafe_code)]
                 let target = unsafe { for_pattern.matrix(start, count, length, length) };
@@ -168,7 +170,7 @@ fn pair(a: &Tensor, b: &Tensor, da: Vec<f32>, db: Vec<f32>) -> Result<Pair> {
 /// Runs `run(batch row, head)` for all heads; those that share keys and values run one after the other.
 fn each_group(sizes: Sizes, run: impl Fn(usize, usize) + Sync + Send) {
     let shared_by = sizes.heads / sizes.groups;
-    let cost = shared_by * sizes.length * sizes.length * sizes.width;
+    let cost = shared_by * sizes.queries * sizes.keys * sizes.width;
     tasks(sizes.batch * sizes.groups, cost, |task| {
         let (batch, group) = (task / sizes.groups, task % sizes.groups);
         (group * shared_by..(group + 1) * shared_by).for_each(|head| run(batch, head));
@@ -181,7 +183,7 @@ fn pattern_block<'a>(sizes: Sizes, pattern: &'a [f32], block: &Block) -> Matrix<
         &pattern[start..],
         block.queries.len(),
         block.keys.len(),
-        sizes.length,
+        sizes.keys,
     )
 }
 
@@ -221,7 +223,7 @@ fn weights_gradient(sizes: Sizes, g: &[f32], v: &[f32], block: &Block, target: T
 /// Where the gradient of the block's keys or values is summed.
 fn group_target<'a>(sizes: Sizes, x: Shared<'a>, block: &Block) -> Target<'a> {
     let group = sizes.group(block.head);
-    let start = sizes.at(sizes.groups, block.batch, block.keys.start, group);
+    let start = sizes.key_at(block.batch, block.keys.start, group);
     let step = sizes.groups * sizes.width;
     // SAFETY: `each_group` gives each group of each row to one task alone, which holds one target at a time.
     #[allow(unsafe_code)]
@@ -242,13 +244,13 @@ fn back(
     let (mut dq, mut dk) = (vec![0f32; q.len()], vec![0f32; k.len()]);
     let (for_queries, for_keys) = (Shared::new(&mut dq), Shared::new(&mut dk));
     each_group(sizes, |batch, head| {
-        let widest = sizes.block(0).len() * sizes.length;
+        let widest = sizes.block(0).len() * sizes.keys;
         let (mut ds, mut scores) = (vec![0f32; widest], Vec::new());
         for queries in sizes.all_blocks() {
             let keys = if masked {
-                form.keys(&queries)
+                sizes.keys_of(form, &queries)
             } else {
-                0..sizes.length
+                0..sizes.keys
             };
             let (rows, cols) = (queries.len(), keys.len());
             let block = Block {
@@ -267,7 +269,7 @@ fn back(
                 uncap(cap, &scores[..rows * cols], &mut ds[..rows * cols]);
             }
             let ds = Matrix::new(&ds, rows, cols, cols);
-            let start = sizes.at(sizes.heads, batch, block.queries.start, head);
+            let start = sizes.query_at(batch, block.queries.start, head);
             let step = sizes.heads * sizes.width;
             // SAFETY: each block of queries of each head of each row is written by one task alone.
             #[allow(unsafe_code)]
