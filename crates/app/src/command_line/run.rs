@@ -62,7 +62,12 @@ pub(crate) fn as_text(outcome: &Outcome) -> String {
         }
         lines.push(line);
     }
-    let fields: Vec<_> = outcome.fields.iter().map(|f| size(f) + &peak(f)).collect();
+    let fields: Vec<_> = outcome
+        .fields
+        .iter()
+        .filter(|field| !is_beside_another(field, &outcome.fields))
+        .map(|f| size(f) + &peak(f))
+        .collect();
     match fields.as_slice() {
         // blocks.*.attn.hook_pattern gives a field per layer; more than a screenful says nothing more.
         [first, .., last] if fields.len() > 12 => {
