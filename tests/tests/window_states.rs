@@ -27,6 +27,7 @@ fn every_state_can_be_drawn() {
         (1280.0, 720.0, 1.0),
         (960.0, 600.0, 1.0),
         (1440.0, 900.0, 2.0),
+        (2560.0, 1440.0, 1.0),
     ] {
         let size = format!("{width}x{height}@{scale}");
         let mut stage = Stage::new(width, height, scale, Vec::new());

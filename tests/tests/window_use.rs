@@ -5,6 +5,7 @@ mod stage;
 
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use image::GenericImageView as _;
 use stage::{CLEAN, CORRUPTED, HEADS, LAYERS, Stage, value};
 use whyfinder::window::dialogs::Answer;
 use whyfinder_experiment::TraceKind;
@@ -434,4 +435,52 @@ fn a_cancelled_trace_can_be_run_again() {
     stage.finish();
     let state = stage.window.state().state();
     assert!(state.results.trace.as_ref().is_some_and(|t| t.complete));
+}
+
+#[test]
+fn pointing_at_a_cell_marks_its_token_in_the_prompt() {
+    let mut stage = traced();
+    let rect = stage
+        .window
+        .get_by_label_contains("Residual stream causal trace")
+        .rect();
+    let chip = stage.window.get_by_label_contains("Token 0 ").rect();
+    let chip_now = |stage: &mut Stage| {
+        stage.window.run_steps(3);
+        let image = stage.window.render().expect("the window can be drawn");
+        image
+            .view(
+                chip.left() as u32,
+                chip.top() as u32,
+                chip.width() as u32,
+                chip.height() as u32,
+            )
+            .to_image()
+    };
+    stage.window.hover_at(egui::pos2(2.0, 2.0));
+    let before = chip_now(&mut stage);
+    // The first row, away from the selected one.
+    stage
+        .window
+        .hover_at(rect.left_top() + egui::vec2(8.0, 8.0));
+    assert_ne!(before, chip_now(&mut stage), "its token is outlined");
+    stage.window.hover_at(egui::pos2(2.0, 2.0));
+    assert_eq!(before, chip_now(&mut stage), "and no longer");
+}
+
+#[test]
+fn an_attention_weight_is_explained_where_there_is_no_trace() {
+    let mut stage = stage();
+    type_prompt(&mut stage, "The tower of Orvane is in");
+    stage.window.key_press(Key::Enter);
+    stage.settle();
+    stage
+        .window
+        .get_by_label_contains("Attention of layer")
+        .click();
+    stage.window.run_steps(3);
+    let s = stage.window.state().state().selection;
+    assert!(s.query.is_some() && s.key.is_some(), "{s:?}");
+    stage.window.get_by_label("of its attention");
+    stage.window.get_by_label_contains(".attn.hook_pattern");
 }

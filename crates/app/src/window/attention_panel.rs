@@ -7,7 +7,7 @@ use super::controls::{empty_state, error_state};
 use super::map_states::LastMap;
 use super::view::View;
 use crate::maps::attention_atlas::{AtlasData, Head, atlas_switches, attention_atlas};
-use crate::maps::look::DataKey;
+use crate::maps::look::{DataKey, Linked};
 
 pub(crate) fn describe(view: &View<'_>) -> String {
     match view
@@ -30,7 +30,7 @@ pub(crate) fn switches_width(view: &View<'_>) -> f32 {
         .run
         .as_ref()
         .and_then(|r| r.attention.as_ref());
-    if attention.is_some() { 148.0 } else { 0.0 }
+    if attention.is_some() { 138.0 } else { 0.0 }
 }
 
 /// What a pixel shows that covers several weights, and whether heads share a range.
@@ -82,6 +82,11 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         .zip(s.head)
         .map(|(layer, head)| Head { layer, head });
     let response = attention_atlas(ui, view.look, &mut view.maps.atlas, &data, selected);
+    let at = response.hovered.map(|head| Linked {
+        token: None,
+        layer: Some(head.layer),
+    });
+    view.maps.point(Some(LastMap::Atlas), at);
     view.maps.place(LastMap::Atlas, response.response.rect);
     if response.response.has_focus() || response.response.clicked() {
         view.maps.last = LastMap::Atlas;

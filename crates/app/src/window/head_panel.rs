@@ -52,11 +52,13 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     };
     let s = view.state.selection;
     let selected = s.query.zip(s.key).map(|(q, k)| Cell::new(q, k));
-    let linked = Linked {
-        token: s.token,
-        layer: s.layer,
-    };
+    let linked = view.maps.linked(Some(LastMap::Head), &s);
     let response = head_view(ui, view.look, &mut view.maps.head, &data, selected, linked);
+    let at = response.hovered.map(|cell| Linked {
+        token: Some(cell.row),
+        layer: s.layer,
+    });
+    view.maps.point(Some(LastMap::Head), at);
     view.maps.place(LastMap::Head, response.response.rect);
     if response.response.has_focus() || response.response.clicked() {
         view.maps.last = LastMap::Head;

@@ -21,7 +21,10 @@ fn selected(view: &View<'_>) -> Option<(TraceKind, usize, usize)> {
 
 pub(crate) fn describe(view: &View<'_>) -> String {
     let Some((kind, token, layer)) = selected(view) else {
-        return "the number behind a cell".to_string();
+        return match edge(view) {
+            Some(e) => format!("attention · layer {} · head {}", e.layer, e.head),
+            None => "the number behind a cell".to_string(),
+        };
     };
     let text = view
         .state
@@ -37,6 +40,10 @@ pub(crate) fn describe(view: &View<'_>) -> String {
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     let (Some((kind, token, layer)), Some(trace)) = (selected(view), &view.state.results.trace)
     else {
+        if let Some(edge) = edge(view) {
+            attention_edge(ui, view, &edge);
+            return;
+        }
         let sentence = "Click a cell of the causal trace to read its effect, its standard error and every sample behind it.";
         empty_state(ui, view.theme, "One cell in numbers", sentence, None);
         return;
@@ -79,14 +86,62 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         let sentence = explain(trace, kind, token, layer, value);
         ui.add(egui::Label::new(RichText::new(sentence).color(view.theme.muted)).wrap());
         patched_tokens(ui, view, trace, kind, cell);
-        ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new("Site").font(fonts::semibold(12.5)));
-            ui.label(
-                RichText::new(words::site(kind, layer))
-                    .font(fonts::mono(11.5))
-                    .color(view.theme.muted),
-            );
-        });
+        site_line(ui, view, &words::site(kind, layer));
+    });
+}
+
+/// One weight of the selected head.
+struct Edge {
+    layer: usize,
+    head: usize,
+    query: String,
+    key: String,
+    weight: f32,
+}
+
+/// The attention edge that the selection names.
+fn edge(view: &View<'_>) -> Option<Edge> {
+    let run = view.state.results.run.as_ref()?;
+    let attention = run.attention.as_ref()?;
+    let s = view.state.selection;
+    let (layer, head, query, key) = (s.layer?, s.head?, s.query?, s.key?);
+    let weight = *attention
+        .head(layer, head)?
+        .get(query * attention.keys + key)?;
+    let token = |i: usize| run.summary.tokens.get(i).map(|t| words::token(t));
+    Some(Edge {
+        layer,
+        head,
+        query: token(query)?,
+        key: token(key)?,
+        weight,
+    })
+}
+
+fn attention_edge(ui: &mut Ui, view: &View<'_>, edge: &Edge) {
+    big(ui, view, &read_number(edge.weight), "of its attention");
+    let sentence = format!(
+        "At {}, head {} of layer {} looks at {} with {} of its attention. A weight says where a head reads, not what \
+         that does to the answer: the causal trace measures that.",
+        edge.query,
+        edge.head,
+        edge.layer,
+        edge.key,
+        words::percent(edge.weight),
+    );
+    ui.add(egui::Label::new(RichText::new(sentence).color(view.theme.muted)).wrap());
+    let site = whyfinder_experiment::Site::block(edge.layer, whyfinder_experiment::Part::Pattern);
+    site_line(ui, view, &site.to_string());
+}
+
+fn site_line(ui: &mut Ui, view: &View<'_>, site: &str) {
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Site").font(fonts::semibold(12.5)));
+        ui.label(
+            RichText::new(site)
+                .font(fonts::mono(11.5))
+                .color(view.theme.muted),
+        );
     });
 }
 

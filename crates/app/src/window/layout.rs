@@ -51,7 +51,7 @@ pub struct Layout {
 /// Widths of the side columns at a window of this width, points.
 fn side_widths(width: f32) -> (f32, f32) {
     (
-        (width * 0.235).clamp(240.0, 520.0),
+        (width * 0.235).clamp(244.0, 520.0),
         (width * 0.23).clamp(284.0, 380.0),
     )
 }

@@ -28,11 +28,13 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     };
     let s = view.state.selection;
     let selected = s.query.zip(s.key).map(|(q, k)| Cell::new(q, k));
-    let linked = Linked {
-        token: s.token,
-        layer: s.layer,
-    };
+    let linked = view.maps.linked(Some(LastMap::Lines), &s);
     let response = token_lines(ui, view.look, &mut view.maps.lines, &data, selected, linked);
+    let at = response.hovered.map(|(_, token)| Linked {
+        token: Some(token),
+        layer: s.layer,
+    });
+    view.maps.point(Some(LastMap::Lines), at);
     view.maps.place(LastMap::Lines, response.response.rect);
     if response.response.has_focus() || response.response.clicked() {
         view.maps.last = LastMap::Lines;

@@ -2,8 +2,10 @@
 
 use egui::Rect;
 
+use super::selection::Selection;
 use crate::maps::attention_atlas::AtlasState;
 use crate::maps::head_view::HeadState;
+use crate::maps::look::Linked;
 use crate::maps::token_lines::TokenLinesState;
 use crate::maps::trace_grid::TraceState;
 
@@ -15,6 +17,8 @@ pub(crate) struct MapStates {
     pub(crate) trace: TraceState,
     /// The map used last, which is the one that is copied.
     pub(crate) last: LastMap,
+    /// What is pointed at, and on which map (`None`: among the tokens of the prompt).
+    pub(crate) pointed: Option<(Option<LastMap>, Linked)>,
     /// Where each panel's map was drawn, for pictures of it.
     pub(crate) places: [Option<Rect>; 4],
 }
@@ -50,5 +54,25 @@ impl MapStates {
 
     pub(crate) fn place(&mut self, map: LastMap, rect: Rect) {
         self.places[map as usize] = Some(rect);
+    }
+
+    /// Notes what is pointed at on `map`, so that the other views can show the same place.
+    pub(crate) fn point(&mut self, map: Option<LastMap>, at: Option<Linked>) {
+        match (at, self.pointed) {
+            (Some(at), _) => self.pointed = Some((map, at)),
+            (None, Some((from, _))) if from == map => self.pointed = None,
+            (None, _) => {}
+        }
+    }
+
+    /// What `map` echoes: the place pointed at elsewhere, or else the selected one.
+    pub(crate) fn linked(&self, map: Option<LastMap>, selection: &Selection) -> Linked {
+        match self.pointed {
+            Some((from, at)) if from != map => at,
+            _ => Linked {
+                token: selection.token,
+                layer: selection.layer,
+            },
+        }
     }
 }

@@ -9,6 +9,7 @@ use egui::{
 use super::command::Command;
 use super::view::View;
 use super::{fonts, words};
+use crate::maps::look::Linked;
 
 const HEIGHT: f32 = 38.0;
 const GAP: f32 = 4.0;
@@ -104,14 +105,23 @@ fn tokens(ui: &mut Ui, view: &mut View<'_>) {
     let mut rects = Vec::with_capacity(tokens.tokens.len());
     let mut started = None;
     let mut stopped = false;
+    let mut hovered = None;
+    let pointed = view.maps.linked(None, &view.state.selection).token;
     for (i, token) in tokens.tokens.iter().enumerate() {
         let shown = words::token(token);
         let in_subject = marked.is_some_and(|[a, b]| (a..b).contains(&i));
-        let selected = view.state.selection.token == Some(i);
+        let mark = match (view.state.selection.token == Some(i), pointed == Some(i)) {
+            (true, _) => Mark::Selected,
+            (false, true) => Mark::Pointed,
+            (false, false) => Mark::None,
+        };
         let id = tokens.ids.get(i).copied().unwrap_or_default();
-        let response = chip(ui, view, i, &shown, id, in_subject, selected);
+        let response = chip(ui, view, i, &shown, id, in_subject, mark);
         if response.drag_started() {
             started = Some(i);
+        }
+        if response.hovered() {
+            hovered = Some(i);
         }
         stopped |= response.drag_stopped();
         if response.clicked() {
@@ -128,6 +138,11 @@ fn tokens(ui: &mut Ui, view: &mut View<'_>) {
         }
         rects.push(response.rect);
     }
+    let at = hovered.map(|token| Linked {
+        token: Some(token),
+        layer: None,
+    });
+    view.maps.point(None, at);
     follow_drag(ui, view, drag_id, drag, &rects, started, stopped);
 }
 
@@ -163,6 +178,15 @@ fn follow_drag(
     }
 }
 
+/// How a token is marked beside being part of the subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    None,
+    /// Pointed at in another view.
+    Pointed,
+    Selected,
+}
+
 fn nearest(rects: &[Rect], x: f32) -> Option<usize> {
     let distance = |r: &Rect| (r.left() - x).max(x - r.right()).max(0.0);
     (0..rects.len()).min_by(|&a, &b| distance(&rects[a]).total_cmp(&distance(&rects[b])))
@@ -175,7 +199,7 @@ fn chip(
     shown: &str,
     id: u32,
     in_subject: bool,
-    selected: bool,
+    mark: Mark,
 ) -> Response {
     let theme = view.theme;
     let size = vec2(chip_width(ui, shown), HEIGHT);
@@ -203,11 +227,17 @@ fn chip(
             .with_clip_rect(line.intersect(ui.clip_rect()))
             .rect_filled(rect, CornerRadius::same(5), theme.accent);
     }
-    if selected || response.has_focus() {
+    let outline = match mark {
+        Mark::Selected => Some((1.5, theme.selection)),
+        _ if response.has_focus() => Some((1.5, theme.selection)),
+        Mark::Pointed => Some((1.0, theme.muted)),
+        Mark::None => None,
+    };
+    if let Some((width, colour)) = outline {
         painter.rect_stroke(
             rect,
             CornerRadius::same(5),
-            Stroke::new(1.5, theme.selection),
+            Stroke::new(width, colour),
             egui::StrokeKind::Inside,
         );
     }

@@ -125,12 +125,14 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         token,
         layer,
     });
-    let linked = Linked {
-        token: s.token,
-        layer: s.layer,
-    };
+    let linked = view.maps.linked(Some(LastMap::Trace), &s);
     let rect = ui.available_rect_before_wrap();
     let response = trace_grid(ui, view.look, &mut view.maps.trace, &data, selected, linked);
+    let at = response.hovered.map(|cell| Linked {
+        token: Some(cell.token),
+        layer: Some(cell.layer),
+    });
+    view.maps.point(Some(LastMap::Trace), at);
     view.maps.place(LastMap::Trace, rect);
     if response
         .responses
