@@ -21,13 +21,15 @@ const MIB: u64 = 1 << 20;
 struct Rehearsal {
     opened: Arc<AtomicUsize>,
     measured: Arc<AtomicUsize>,
+    /// How often the model's files were written.
+    saved: Arc<AtomicUsize>,
 }
 
 impl Laboratory for Rehearsal {
     type Model = String;
 
     fn fingerprint(&self, _reference: &str) -> String {
-        String::new()
+        self.saved.load(Ordering::Relaxed).to_string()
     }
 
     fn size(&self, reference: &str) -> Option<u64> {
@@ -445,6 +447,23 @@ fn a_model_is_opened_once_while_it_is_in_use() {
         until(&worker, ends(job));
     }
     assert_eq!(laboratory.opened.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_model_that_was_saved_again_is_opened_and_measured_again() {
+    let laboratory = Rehearsal::default();
+    let worker = worker(&laboratory);
+    for job in [1, 2] {
+        worker.send(start(job, "hello"));
+        let events = until(&worker, ends(job));
+        assert!(matches!(
+            last(&events),
+            Event::Finished { cached: false, .. }
+        ));
+        laboratory.saved.fetch_add(1, Ordering::Relaxed);
+    }
+    assert_eq!(laboratory.opened.load(Ordering::Relaxed), 2);
+    assert_eq!(laboratory.measured.load(Ordering::Relaxed), 2);
 }
 
 #[test]

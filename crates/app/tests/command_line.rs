@@ -34,14 +34,22 @@ impl Said {
 }
 
 fn whyfinder(folder: &Path, words: &[&str]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_whyfinder"))
+    heard(command(folder, words))
+}
+
+fn command(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_whyfinder"));
+    command
         .args(words)
         .current_dir(folder)
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")
-        .env_remove("RAYON_NUM_THREADS")
-        .output()
-        .expect("the binary starts");
+        .env_remove("RAYON_NUM_THREADS");
+    command
+}
+
+fn heard(mut command: Command) -> Said {
+    let output = command.output().expect("the binary starts");
     let text = |bytes| String::from_utf8(bytes).expect("the program speaks UTF-8");
     Said {
         code: output.status.code().expect("it ended by itself"),
@@ -344,6 +352,10 @@ fn without_a_display_the_gallery_is_drawn_into_files() {
 fn without_a_display_the_window_says_so() {
     let folder = folder();
     let said = whyfinder(folder.path(), &["open", MODEL]);
+    assert!(said.complaint(1).contains("display"), "{}", said.err);
+    let mut dead = command(folder.path(), &["open", MODEL]);
+    dead.env("DISPLAY", ":9999");
+    let said = heard(dead);
     assert!(said.complaint(1).contains("display"), "{}", said.err);
 }
 
