@@ -1,4 +1,5 @@
 //! The real binary in a real window, on a display without a screen: a hand clicks, and an eye compares.
+#![cfg(target_os = "linux")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -140,15 +141,11 @@ impl Drop for Program {
     }
 }
 
-#[cfg(unix)]
 fn close_to_others(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let own = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(folder, own).expect("closes the folder");
 }
-
-#[cfg(not(unix))]
-fn close_to_others(_folder: &Path) {}
 
 /// Mean of all channels, 0 to 255.
 fn brightness(picture: &RgbImage) -> f64 {
