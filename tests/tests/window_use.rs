@@ -233,7 +233,7 @@ fn undo_takes_a_mark_back_and_redo_brings_it_again() {
 #[test]
 fn another_answer_is_chosen_from_the_predictions_and_traced() {
     let mut stage = traced();
-    stage.window.get_by_label("Answer ␣Quill").click();
+    stage.window.get_by_label("Answer ␣Jorath").click();
     stage.settle();
     stage.window.get_by_label_contains("␣Kasdin 2.1 %").click();
     stage.settle();

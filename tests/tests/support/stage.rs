@@ -391,7 +391,7 @@ fn pattern(layer: usize, tokens: usize) -> Field {
 }
 
 fn clean_top() -> Vec<TokenProbability> {
-    [" Quill", " Kasdin", " Ostra", " Muren", " the"]
+    [" Jorath", " Kasdin", " Ostra", " Muren", " the"]
         .iter()
         .zip([0.931, 0.021, 0.014, 0.009, 0.004])
         .enumerate()

@@ -39,7 +39,7 @@ fn prompt(ui: &mut Ui, view: &mut View<'_>, width: f32) {
     let field = egui::TextEdit::singleline(&mut text)
         .id(prompt_id())
         .font(fonts::text(13.5))
-        .hint_text("Type a prompt whose next token is the question, such as “The tower of Corkado stands in the town of”")
+        .hint_text("Type a prompt whose next token is the question, such as “The tower of Tarlithmi stands in the town of”")
         .margin(Margin::symmetric(10, 5))
         .min_size(vec2(width, 28.0))
         .desired_width(width);

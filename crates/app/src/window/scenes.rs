@@ -48,13 +48,13 @@ macro_rules! scene {
 /// Name, scene and thumbnail files, in the order of the gallery.
 const FILES: [(&str, &str, &str); 9] = [
     scene!("tower"),
-    scene!("tower-own-parts"),
-    scene!("indirect-object"),
-    scene!("induction"),
     scene!("trade"),
-    scene!("river"),
+    scene!("tower-own-parts"),
+    scene!("induction"),
+    scene!("indirect-object"),
     scene!("pronoun"),
     scene!("pairs"),
+    scene!("river"),
     scene!("sum"),
 ];
 
