@@ -63,6 +63,10 @@ fn every_scene_runs_in_the_window() {
         assert_eq!(state.jobs.trace_failure, None, "{}", scene.name);
         let run = state.results.run.as_ref().expect("a run");
         assert!(run.complete && run.attention.is_some(), "{}", scene.name);
+        if let Some(answer) = &scene.experiment.input.answer {
+            let first = run.top().first().expect("a prediction");
+            assert_eq!(&first.text, answer, "{}", scene.name);
+        }
         let traces = scene.experiment.instrument.name() == "causal-trace";
         let trace = state.results.trace.as_ref();
         assert_eq!(trace.is_some_and(|t| t.complete), traces, "{}", scene.name);

@@ -3,8 +3,8 @@
 #[path = "support/stage.rs"]
 mod stage;
 
-use egui::{Key, Modifiers};
-use egui_kittest::kittest::Queryable as _;
+use egui::{Key, Modifiers, Rect, Role};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use stage::Stage;
 use whyfinder::window::dialogs::Answer;
 
@@ -18,17 +18,82 @@ fn both(stage: &mut Stage, name: &str) {
     stage.window.run_steps(3);
 }
 
+/// Everything with a name, with its place.
+fn named(stage: &Stage) -> Vec<(Role, String, Rect)> {
+    stage
+        .window
+        .root()
+        .children_recursive()
+        .filter_map(|node| {
+            let inner = node.accesskit_node();
+            let name = inner.label()?.to_string();
+            Some((inner.role(), name, node.rect()))
+        })
+        .collect()
+}
+
+/// Nothing with a name reaches beyond the window.
+fn assert_nothing_is_cut(stage: &Stage, size: egui::Vec2) {
+    let window = Rect::from_min_size(egui::Pos2::ZERO, size).expand(1.0);
+    for (role, name, rect) in named(stage) {
+        assert!(window.contains_rect(rect), "{role:?} {name}: {rect:?}");
+    }
+}
+
+/// No two controls or words of the bars at the top share a place.
+fn assert_bars_do_not_overlap(stage: &Stage, below: f32) {
+    let bars: Vec<_> = named(stage)
+        .into_iter()
+        .filter(|(role, _, rect)| {
+            rect.bottom() < below && matches!(role, Role::Button | Role::Label | Role::TextInput)
+        })
+        .collect();
+    assert!(bars.len() > 15, "{bars:?}");
+    for (i, (_, a, here)) in bars.iter().enumerate() {
+        for (_, b, there) in &bars[i + 1..] {
+            let shared = here.shrink(1.0).intersect(*there);
+            assert!(!shared.is_positive(), "{a} {here:?} over {b} {there:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_cut_or_overlaps() {
+    for size in [
+        egui::vec2(1280.0, 720.0),
+        egui::vec2(1440.0, 900.0),
+        egui::vec2(2560.0, 1440.0),
+    ] {
+        let mut stage = Stage::new(size.x, size.y, 1.0, Vec::new());
+        stage.window.get_by_label_contains(FACT).click();
+        stage.settle();
+        stage.finish();
+        assert_nothing_is_cut(&stage, size);
+        assert_bars_do_not_overlap(&stage, 172.0);
+    }
+    let mut stage = Stage::new(960.0, 600.0, 1.0, Vec::new());
+    stage.window.get_by_label_contains(FACT).click();
+    stage.settle();
+    stage.finish();
+    assert_bars_do_not_overlap(&stage, 172.0);
+}
+
 const FACT: &str = "Scene: Where a fact is kept";
 
 #[test]
 fn every_state_can_be_drawn() {
-    for (width, height, scale) in [
+    // The large ones take their time on a software driver: only where the pictures are looked at.
+    let large = [
         (1440.0, 900.0, 1.0),
-        (1280.0, 720.0, 1.0),
-        (960.0, 600.0, 1.0),
         (1440.0, 900.0, 2.0),
         (2560.0, 1440.0, 1.0),
-    ] {
+    ];
+    let looked_at = std::env::var_os("WHYFINDER_PICTURES").is_some();
+    let small = [(1280.0, 720.0, 1.0), (960.0, 600.0, 1.0)];
+    let sizes = small
+        .into_iter()
+        .chain(large.into_iter().filter(|_| looked_at));
+    for (width, height, scale) in sizes {
         let size = format!("{width}x{height}@{scale}");
         let mut stage = Stage::new(width, height, scale, Vec::new());
         both(&mut stage, &format!("{size}_gallery"));
