@@ -10,7 +10,8 @@ use crate::config::{DecoderConfig, Positions};
 use crate::error::{ModelError, Result};
 use crate::probe::Probe;
 
-/// A probe that keeps a run's keys and values of every block, for the tails that continue it.
+/// A probe that keeps a run's keys and values of every block, for the tails that continue it. Further passes, over
+/// inputs of the same length, add further rows.
 ///
 /// Writes at the sites of expanded keys and values (`attn.hook_k_expanded`) are not kept.
 #[derive(Clone, Debug)]
@@ -83,7 +84,10 @@ impl Probe for Past {
                 Part::V => &mut kept.values,
                 _ => &mut kept.keys,
             };
-            *place = Some(value.clone());
+            *place = Some(match place.take() {
+                Some(rows) => Tensor::cat(&[&rows, &value], 0)?,
+                None => value.clone(),
+            });
         }
         Ok(value)
     }
