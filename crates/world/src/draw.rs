@@ -40,7 +40,7 @@ impl Draw {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    /// One of `items`, all equally likely.
+    /// One of `items`, all equally likely. There must be one.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
