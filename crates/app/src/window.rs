@@ -4,6 +4,7 @@
 //! them, and only it takes the worker's events. Nothing here computes: it sends experiments and draws fields.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use whyfinder_worker::Wake;
 
@@ -61,7 +62,9 @@ pub struct OpenArguments {
 /// Why there is no window; each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("There is no display to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set.")]
+    #[error(
+        "There is no display to open a window on: DISPLAY and WAYLAND_DISPLAY are not set, or name one that cannot be reached."
+    )]
     NoDisplay,
     #[error(
         "No graphics driver that can draw the window was found. On Debian and Ubuntu, `apt install \
@@ -109,7 +112,8 @@ pub fn open_with(
         options,
         Box::new(move |creation| {
             let ctx = creation.egui_ctx.clone();
-            let background = spawn(Arc::new(move || ctx.request_repaint()));
+            let pause = pause_between_events(creation.wgpu_render_state.as_ref());
+            let background = spawn(Arc::new(move || ctx.request_repaint_after(pause)));
             let dialogs = Box::<dialogs::Native>::default();
             Ok(Box::new(Application::new(
                 creation,
@@ -121,11 +125,22 @@ pub fn open_with(
     )
     .map_err(|error| match error {
         eframe::Error::Wgpu(e) => OpenError::NoGpu(e.to_string()),
-        eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) if !has_display() => {
-            OpenError::NoDisplay
-        }
+        eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => OpenError::NoDisplay,
         other => OpenError::Window(other.to_string()),
     })
+}
+
+/// How long events may wait for a frame.
+///
+/// On a software adapter a frame takes the processor away from the worker: drawing at every event would slow down what
+/// is being drawn.
+fn pause_between_events(state: Option<&egui_wgpu::RenderState>) -> Duration {
+    let software = state.is_some_and(|s| s.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
+    if software {
+        Duration::from_millis(120)
+    } else {
+        Duration::ZERO
+    }
 }
 
 /// Whether a display is announced; only Linux and the BSDs can be without one.
