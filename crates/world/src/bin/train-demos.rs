@@ -141,15 +141,19 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let every = 60.0 * arguments.evaluate_every;
     let mut evaluated = 0.0;
-    let mut mean = 0.0;
+    let (mut sum, mut count) = (0.0, 0);
     let trained = train(&isles, &settings, &mut |taken| {
-        mean += f64::from(taken.loss) / 20.0;
+        sum += f64::from(taken.loss);
+        count += 1;
         if taken.step % 20 == 0 || taken.step <= 3 {
             say(&format!(
-                "step {} of {}, {:.0} s, loss {mean:.3}",
-                taken.step, settings.steps, taken.seconds
+                "step {} of {}, {:.0} s, loss {:.3}",
+                taken.step,
+                settings.steps,
+                taken.seconds,
+                sum / f64::from(count)
             ));
-            mean = 0.0;
+            (sum, count) = (0.0, 0);
         }
         if taken.seconds - evaluated >= every {
             evaluated = taken.seconds;
