@@ -10,6 +10,7 @@ mod attention_backward;
 mod attention_blocks;
 pub mod cross_entropy;
 mod elementary;
+mod few_rows;
 mod gemm;
 pub mod linear;
 pub mod norm;

@@ -5,8 +5,9 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
+use super::few_rows;
 use super::gemm::{Matrix, Target, Threads, product};
-use super::rows::column_sums;
+use super::rows::{accumulate, column_sums};
 use super::storage::{fast, output, read, values};
 use crate::error::Result;
 use crate::weights::Linear;
@@ -57,6 +58,13 @@ impl Product {
         shape.push(out);
         let (x, weight) = (values(x.0, x.1)?, values(weight.0, weight.1)?);
         let mut y = vec![0f32; rows * out];
+        if few_rows::product(x, weight, rows, width, out, &mut y) {
+            if let Some(bias) = bias {
+                y.chunks_exact_mut(out)
+                    .for_each(|row| accumulate(bias, row));
+            }
+            return Ok(output(y, shape));
+        }
         if let Some(bias) = bias {
             y.par_chunks_mut(out.max(1) * 64).for_each(|rows| {
                 rows.chunks_exact_mut(out)
