@@ -105,6 +105,8 @@ pub fn open_with(
             .with_min_inner_size([960.0, 600.0])
             .with_drag_and_drop(true),
         renderer: eframe::Renderer::Wgpu,
+        // Colours are looked up, not blended: there is no banding to hide.
+        dithering: false,
         ..eframe::NativeOptions::default()
     };
     eframe::run_native(
@@ -130,13 +132,14 @@ pub fn open_with(
     })
 }
 
-/// How long events may wait for a frame.
-///
-/// On a software adapter a frame takes the processor away from the worker: drawing at every event would slow down what
-/// is being drawn.
+/// Whether the adapter is a program: every shader takes the processor away from the worker.
+fn is_software(state: &egui_wgpu::RenderState) -> bool {
+    state.adapter.get_info().device_type == wgpu::DeviceType::Cpu
+}
+
+/// How long events may wait for a frame: on a software adapter, drawing at every event would slow down what is drawn.
 fn pause_between_events(state: Option<&egui_wgpu::RenderState>) -> Duration {
-    let software = state.is_some_and(|s| s.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
-    if software {
+    if state.is_some_and(is_software) {
         Duration::from_millis(120)
     } else {
         Duration::ZERO
