@@ -484,3 +484,27 @@ fn an_attention_weight_is_explained_where_there_is_no_trace() {
     stage.window.get_by_label("of its attention");
     stage.window.get_by_label_contains(".attn.hook_pattern");
 }
+
+#[test]
+fn a_drag_that_fits_between_two_frames_still_marks() {
+    let mut stage = stage();
+    type_prompt(&mut stage, "The tower of Orvane is in");
+    let first = stage.window.get_by_label_contains("Token 1 ").rect();
+    let last = stage.window.get_by_label_contains("Token 4 ").rect();
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    let input = stage.window.input_mut();
+    input.events.extend([
+        egui::Event::PointerMoved(first.center()),
+        button(first.center(), true),
+        egui::Event::PointerMoved(last.center()),
+        button(last.center(), false),
+    ]);
+    stage.settle();
+    let state = stage.window.state().state();
+    assert_eq!(state.subject_tokens(), Some([1, 5]));
+}

@@ -16,6 +16,8 @@ const PICTURE: f32 = 116.0;
 const GAP: f32 = 14.0;
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    ui.painter()
+        .rect_filled(ui.max_rect(), 0.0, view.theme.background);
     egui::Frame::new()
         .inner_margin(Margin { left: 24, right: 12, top: 16, bottom: 8 })
         .show(ui, |ui| {

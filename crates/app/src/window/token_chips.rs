@@ -163,6 +163,10 @@ fn follow_drag(
     let origin = ui
         .input(|i| i.pointer.press_origin())
         .and_then(|at| nearest(rects, at.x));
+    if let (None, None, Some((a, b))) = (started, drag, whole_drag(ui, rects)) {
+        view.push(Command::MarkSubject(a.min(b), a.max(b) + 1));
+        return;
+    }
     let now = match (started, drag) {
         (Some(i), _) => Some((origin.unwrap_or(i), under.unwrap_or(i))),
         (None, Some((from, to))) => Some((from, under.unwrap_or(to))),
@@ -176,6 +180,32 @@ fn follow_drag(
     } else if let Some(now) = now {
         ui.data_mut(|d| d.insert_temp(id, now));
     }
+}
+
+/// A drag from one chip to another that began and ended since the last frame, as happens where frames are slow.
+fn whole_drag(ui: &Ui, rects: &[Rect]) -> Option<(usize, usize)> {
+    let mut pressed = None;
+    ui.input(|i| {
+        i.events.iter().find_map(|event| {
+            let egui::Event::PointerButton {
+                pos,
+                button: egui::PointerButton::Primary,
+                pressed: down,
+                ..
+            } = event
+            else {
+                return None;
+            };
+            let chip = rects.iter().position(|r| r.contains(*pos));
+            if *down {
+                pressed = chip;
+                return None;
+            }
+            let from = pressed.take()?;
+            let to = chip.or_else(|| nearest(rects, pos.x))?;
+            (from != to).then_some((from, to))
+        })
+    })
 }
 
 /// How a token is marked beside being part of the subject.
