@@ -82,7 +82,7 @@ impl Application {
             pending_trace: None,
             last_job: 0,
             last_ticket: 0,
-            gpu: creation.wgpu_render_state.as_ref().and_then(MapGpu::new),
+            gpu: map_gpu(creation),
             tokenize_at: None,
             trace_when_released: false,
             waiting_to_open: open,
@@ -227,6 +227,18 @@ impl Application {
         drop_hint::show(ui, &theme);
         commands
     }
+}
+
+/// The card that maps are painted on.
+///
+/// A driver that computes on the processor would paint them anew in every frame; there the processor paints them
+/// itself, once for each change, in the same colours.
+fn map_gpu(creation: &eframe::CreationContext<'_>) -> Option<MapGpu> {
+    let state = creation.wgpu_render_state.as_ref()?;
+    if super::is_software(state) {
+        return None;
+    }
+    MapGpu::new(state)
 }
 
 /// The model that comes with the program.
