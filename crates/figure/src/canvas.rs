@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use whyfinder_paint::{Colour, Image, Theme};
 
-use crate::{FigureError, base64, fonts, raster};
+use crate::{FigureError, fonts, raster};
 
 /// A finished figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,7 +172,7 @@ impl Canvas {
         height: f32,
         image: &Image,
     ) -> Result<(), FigureError> {
-        let png = base64::encode(&raster::image_to_png(image)?);
+        let png = BASE64.encode(raster::image_to_png(image)?);
         self.push(format_args!(
             r#"<image x="{}" y="{}" width="{}" height="{}" preserveAspectRatio="none" style="image-rendering:pixelated" href="data:image/png;base64,{png}"/>"#,
             Coordinate(x),

@@ -7,7 +7,6 @@
 //! This room knows outcomes and the paint room's colours. It must never know candle or egui.
 
 pub mod attention_figure;
-pub mod base64;
 pub mod canvas;
 pub mod cell_grid;
 pub mod colour_bar;
