@@ -508,3 +508,99 @@ fn a_drag_that_fits_between_two_frames_still_marks() {
     let state = stage.window.state().state();
     assert_eq!(state.subject_tokens(), Some([1, 5]));
 }
+
+#[test]
+fn a_failed_trace_says_why_and_can_be_run_again() {
+    let mut stage = stage();
+    stage.window.get_by_label_contains(FACT).click();
+    stage.settle();
+    let sentence = "The run needs 9.1 GB, and 7.6 GB are free. Take fewer samples.";
+    stage.fail(sentence);
+    stage.window.get_by_label("The trace could not be run");
+    stage.window.get_by_label(sentence);
+    stage.picture("failed_trace");
+    stage.window.get_by_label("Run again").click();
+    stage.settle();
+    assert_eq!(stage.traces.len(), 1);
+    stage.finish();
+    assert!(stage.window.query_by_label(sentence).is_none());
+}
+
+/// A path let go over the window.
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|e| e.to_string())
+    }
+}
+
+fn drop_on(stage: &mut Stage, path: &std::path::Path) {
+    let file = std::sync::Arc::new(Dropped(path.to_path_buf()));
+    stage.window.input_mut().dropped_files.push(file);
+    stage.window.step();
+    // A file is read on a thread of its own.
+    let began = std::time::Instant::now();
+    while began.elapsed() < std::time::Duration::from_millis(400) {
+        stage.settle();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_folder_dropped_on_the_window_is_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let weights = folder.path().join("model.safetensors");
+    std::fs::write(&weights, []).expect("a file");
+    let mut stage = stage();
+    drop_on(&mut stage, &weights);
+    let open = stage.window.state().state().model.open.clone();
+    let reference = open.expect("a model").reference.clone();
+    assert_eq!(std::path::Path::new(&reference), folder.path());
+}
+
+#[test]
+fn an_experiment_dropped_on_the_window_is_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("question.toml");
+    let text = "instrument = \"causal-trace\"\nmodel = \"demo:isles\"\nseed = 5\n[input]\nprompt = \"The town of Umbra \
+                lies on the isle of\"\nsubject = \"Umbra\"\n";
+    std::fs::write(&path, text).expect("a file");
+    let mut stage = stage();
+    drop_on(&mut stage, &path);
+    assert_eq!(stage.traces.len(), 1);
+    let state = stage.window.state().state();
+    assert_eq!(state.question.seed, 5);
+    assert!(state.question.prompt.starts_with("The town of Umbra"));
+    std::fs::write(&path, "instrument = ").expect("a file");
+    drop_on(&mut stage, &path);
+    stage.window.get_by_label("Could not open question.toml");
+}
+
+#[test]
+fn a_result_dropped_on_the_window_is_shown_without_running_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let measured = {
+        let mut stage = stage();
+        stage.window.get_by_label_contains(FACT).click();
+        stage.settle();
+        stage::trace_outcome(stage.traces[0].1.clone())
+    };
+    whyfinder_experiment::write_result(folder.path(), &measured).expect("written");
+    let mut stage = stage();
+    drop_on(&mut stage, &folder.path().join("result.npz"));
+    assert!(stage.traces.is_empty() && stage.runs.is_empty());
+    let state = stage.window.state().state();
+    let trace = state.results.trace.as_ref().expect("a trace");
+    assert!(trace.complete);
+    assert_eq!(
+        trace.measured().0,
+        measured.fields.len() * measured.fields[0].values.len()
+    );
+    stage.window.get_by_label_contains("s.e. · 10 samples");
+}

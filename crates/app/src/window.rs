@@ -38,6 +38,7 @@ mod lines_panel;
 mod map_states;
 mod missing_glyph;
 mod notice_bar;
+mod open_files;
 mod palette;
 mod predictions_panel;
 mod prompt_bar;
@@ -55,7 +56,7 @@ use background::Background;
 /// What the window starts with.
 #[derive(Clone, Debug, Default)]
 pub struct OpenArguments {
-    /// Models to open, by reference or folder; empty shows the scenes and opens the bundled model.
+    /// Models by reference or folder, experiments and results; empty shows the scenes and opens the bundled model.
     pub open: Vec<String>,
 }
 

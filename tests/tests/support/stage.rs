@@ -208,6 +208,17 @@ impl Stage {
         self.window.run_steps(3);
     }
 
+    /// Ends the waiting traces with a sentence.
+    pub(crate) fn fail(&mut self, message: &str) {
+        for (job, _) in std::mem::take(&mut self.traces) {
+            self.worker.answer(Event::Failed {
+                job,
+                message: message.into(),
+            });
+        }
+        self.settle();
+    }
+
     /// Measures everything and finishes the waiting traces.
     pub(crate) fn finish(&mut self) {
         self.measure(1.0);
@@ -516,7 +527,7 @@ fn trace_started(experiment: &Experiment) -> Report {
     }
 }
 
-fn trace_outcome(experiment: Experiment) -> Outcome {
+pub(crate) fn trace_outcome(experiment: Experiment) -> Outcome {
     let tokens = tokens_of(&experiment).len();
     let mut fields = empty_grids(&experiment);
     for field in &mut fields {

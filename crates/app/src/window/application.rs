@@ -11,6 +11,7 @@ use super::dialogs::{Answer, Dialogs};
 use super::history::History;
 use super::layout::Layout;
 use super::map_states::MapStates;
+use super::open_files::Reading;
 use super::remembered::Remembered;
 use super::results::{RunResult, TraceResult};
 use super::scenes::{self, Scene};
@@ -44,6 +45,8 @@ pub struct Application {
     pub(super) pending_trace: Option<TraceResult>,
     pub(super) last_job: u64,
     pub(super) last_ticket: u64,
+    /// A file that is being read.
+    pub(super) reading: Option<Reading>,
     gpu: Option<MapGpu>,
     tokenize_at: Option<f64>,
     /// A setting is being dragged.
@@ -82,6 +85,7 @@ impl Application {
             pending_trace: None,
             last_job: 0,
             last_ticket: 0,
+            reading: None,
             gpu: map_gpu(creation),
             tokenize_at: None,
             trace_when_released: false,
@@ -128,9 +132,9 @@ impl Application {
         ctx.request_repaint_after_secs(SAID_FOR as f32);
     }
 
-    fn take_dialog_answer(&mut self) {
+    fn take_dialog_answer(&mut self, ctx: &Context) {
         match self.dialogs.answer() {
-            Some(Answer::Picked(folder)) => self.open_path(&folder),
+            Some(Answer::Picked(folder)) => self.open_path(ctx, &folder),
             Some(Answer::NoDialog) => {
                 self.state.notice = Some(Notice {
                     title: "This system shows no file dialog".into(),
@@ -153,7 +157,7 @@ impl Application {
                 .collect()
         });
         if let Some(path) = dropped.first() {
-            self.open_path(path);
+            self.open_path(ctx, path);
         }
     }
 
@@ -247,7 +251,7 @@ pub const BUNDLED: &str = "demo:isles";
 impl eframe::App for Application {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         for reference in std::mem::take(&mut self.waiting_to_open) {
-            self.open_model(reference);
+            self.open_reference(ctx, &reference);
         }
         let mut taken = 0;
         while taken < EVENTS_PER_FRAME
@@ -259,7 +263,8 @@ impl eframe::App for Application {
         if taken == EVENTS_PER_FRAME {
             ctx.request_repaint();
         }
-        self.take_dialog_answer();
+        self.take_dialog_answer(ctx);
+        self.take_read_file(ctx);
         self.take_dropped_files(ctx);
         if self.tokenize_at.is_some_and(|at| ctx.time() >= at) {
             self.tokenize_now();

@@ -1,7 +1,5 @@
 //! What each command does: the only place, with the events of the worker, where the state changes.
 
-use std::path::Path;
-
 use egui::Context;
 use whyfinder_experiment::Metric;
 use whyfinder_worker::{JobId, Request};
@@ -95,14 +93,8 @@ impl Application {
         self.background.send(Request::Open { model: reference });
     }
 
-    pub(super) fn open_path(&mut self, path: &Path) {
-        // A dropped weights or configuration file means the folder around it.
-        let folder = if path.is_file() { path.parent() } else { None };
-        self.open_model(folder.unwrap_or(path).display().to_string());
-    }
-
     /// Puts a changed question in place, keeping the old one for undo.
-    fn change(&mut self, question: Question, typing: bool) {
+    pub(super) fn change(&mut self, question: Question, typing: bool) {
         if question != self.state.question {
             self.history.note(&self.state.question, typing);
             self.state.question = question;
@@ -158,16 +150,9 @@ impl Application {
         let Some(scene) = self.scenes.get(index) else {
             return;
         };
-        let question = Question::of_experiment(&scene.experiment);
-        let model = scene.experiment.model.clone();
-        self.change(question, false);
-        self.history.pause();
+        let experiment = scene.experiment.clone();
         self.state.scene = Some(index);
-        if self.state.model_reference() != Some(&model) {
-            self.open_model(model);
-        }
-        self.tokenize_soon(ctx);
-        self.ask();
+        self.put(ctx, &experiment, true);
     }
 
     /// Runs the prompt, and the trace behind it where there is a cause to trace. A run under way is cancelled.

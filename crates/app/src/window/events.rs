@@ -5,7 +5,7 @@ use whyfinder_instrument::Report;
 use whyfinder_worker::protocol::{OpenedModel, Tokenized};
 use whyfinder_worker::{Event, JobId};
 
-use super::application::Application;
+use super::application::{Application, BUNDLED};
 use super::remembered::note_recent;
 use super::results::Results;
 use super::selection::Selection;
@@ -19,6 +19,10 @@ impl Application {
             Event::OpenFailed { model, message } => {
                 if self.state.model.opening.as_ref() == Some(&model) {
                     self.state.model.opening = None;
+                }
+                if self.state.model.open.is_none() && model != BUNDLED {
+                    // A window without any model has nothing to offer.
+                    self.open_model(BUNDLED.to_string());
                 }
                 self.state.notice = Some(Notice {
                     title: format!("Could not open {model}"),
@@ -64,18 +68,18 @@ impl Application {
         if self.state.model.opening.as_ref() == Some(&reference) {
             self.state.model.opening = None;
         }
-        let other = self
-            .state
-            .model
-            .open
-            .as_ref()
-            .is_some_and(|m| m.reference != reference);
-        if other {
+        let results = &self.state.results;
+        let run = results.run.as_ref().map(|r| &r.experiment.model);
+        let trace = results.trace.as_ref().map(|t| &t.experiment.model);
+        if run.or(trace).is_some_and(|model| *model != reference) {
             // Numbers of another network must not stand under this one's name.
             self.state.results = Results::default();
             self.state.selection = Selection::default();
-            self.state.tokens = None;
             self.maps.fit_all();
+        }
+        let before = self.state.model.open.as_ref().map(|m| &m.reference);
+        if before.is_some_and(|model| *model != reference) {
+            self.state.tokens = None;
         }
         note_recent(&mut self.state, &reference);
         self.state.model.open = Some(model);
@@ -179,7 +183,7 @@ impl Application {
     }
 
     /// The head that looks most at the subject, or else away from itself, so that the head view is not empty.
-    fn select_something_in_the_run(&mut self) {
+    pub(super) fn select_something_in_the_run(&mut self) {
         let Some(run) = &self.state.results.run else {
             return;
         };
@@ -197,7 +201,7 @@ impl Application {
         }
     }
 
-    fn select_something_in_the_trace(&mut self) {
+    pub(super) fn select_something_in_the_trace(&mut self) {
         let Some(trace) = &self.state.results.trace else {
             return;
         };

@@ -1,0 +1,145 @@
+//! Files that a person opens or drops: a model's folder, an experiment, a result.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::Receiver;
+use egui::Context;
+use whyfinder_experiment::{Experiment, InstrumentSettings, Outcome, read_experiment, read_result};
+
+use super::application::Application;
+use super::question::Question;
+use super::results::{Results, RunResult, TraceResult};
+use super::selection::Selection;
+use super::state::{Notice, NoticeAction};
+
+/// A file that is being read away from the window's thread.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    path: PathBuf,
+    content: Receiver<Result<Content, String>>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Experiment(Box<Experiment>),
+    Result(Box<Outcome>),
+}
+
+/// What a path is, by its ending; `None` for what belongs to a model.
+fn reader(path: &Path) -> Option<fn(&Path) -> Result<Content, String>> {
+    let part_of_a_model = path
+        .parent()
+        .is_some_and(|folder| folder.join("config.json").is_file());
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("npz") => Some(|path| {
+            let outcome = read_result(path).map_err(|e| e.to_string())?;
+            Ok(Content::Result(Box::new(outcome)))
+        }),
+        Some("toml" | "json") if !part_of_a_model => Some(|path| {
+            let experiment = read_experiment(path, &[]).map_err(|e| e.to_string())?;
+            Ok(Content::Experiment(Box::new(experiment)))
+        }),
+        _ => None,
+    }
+}
+
+impl Application {
+    /// Opens whatever a path is; a reference that is no path is a model's name.
+    pub(super) fn open_reference(&mut self, ctx: &Context, reference: &str) {
+        let path = Path::new(reference);
+        if path.is_file() {
+            self.open_path(ctx, path);
+        } else {
+            self.open_model(reference.to_string());
+        }
+    }
+
+    /// Opens a folder or a file; a file of a model means the folder around it.
+    pub(super) fn open_path(&mut self, ctx: &Context, path: &Path) {
+        let Some(read) = reader(path).filter(|_| path.is_file()) else {
+            let folder = if path.is_file() { path.parent() } else { None };
+            self.open_model(folder.unwrap_or(path).display().to_string());
+            return;
+        };
+        let (send, content) = crossbeam_channel::bounded(1);
+        let (file, wake) = (path.to_path_buf(), ctx.clone());
+        let spawned = std::thread::Builder::new()
+            .name("open file".into())
+            .spawn(move || {
+                // Fails only if the window is gone.
+                send.send(read(&file)).ok();
+                wake.request_repaint();
+            });
+        if spawned.is_ok() {
+            self.reading = Some(Reading {
+                path: path.to_path_buf(),
+                content,
+            });
+        }
+    }
+
+    /// Takes a file that has been read.
+    pub(super) fn take_read_file(&mut self, ctx: &Context) {
+        let Some(reading) = &self.reading else { return };
+        let Ok(content) = reading.content.try_recv() else {
+            return;
+        };
+        let name = reading
+            .path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        self.reading = None;
+        match content {
+            Ok(Content::Experiment(experiment)) => self.put(ctx, &experiment, true),
+            Ok(Content::Result(outcome)) => {
+                self.put(ctx, &outcome.experiment, false);
+                self.show_outcome(&outcome);
+            }
+            Err(message) => {
+                self.state.notice = Some(Notice {
+                    title: format!("Could not open {name}"),
+                    message,
+                    action: NoticeAction::None,
+                });
+            }
+        }
+    }
+
+    /// Puts the question of an experiment to its model.
+    pub(super) fn put(&mut self, ctx: &Context, experiment: &Experiment, run: bool) {
+        let question = Question::of_experiment(experiment);
+        self.change(question, false);
+        self.history.pause();
+        if self.state.model_reference() != Some(&experiment.model) {
+            self.open_model(experiment.model.clone());
+        }
+        self.tokenize_soon(ctx);
+        if run {
+            self.ask();
+        }
+    }
+
+    /// Shows a result as if it had just been measured.
+    fn show_outcome(&mut self, outcome: &Outcome) {
+        self.last_job += 1;
+        let version = self.last_job << 24;
+        self.state.results = Results::default();
+        self.state.selection = Selection::default();
+        self.state.gallery_open = false;
+        match &outcome.experiment.instrument {
+            InstrumentSettings::Run { .. } => {
+                let mut run = RunResult::waiting(outcome.experiment.clone(), version);
+                run.finish(outcome, 0);
+                self.state.results.run = Some(run);
+                self.select_something_in_the_run();
+            }
+            InstrumentSettings::CausalTrace { .. } => {
+                let mut trace = TraceResult::waiting(outcome.experiment.clone(), version);
+                trace.finish(outcome);
+                self.state.results.trace = Some(trace);
+                self.select_something_in_the_trace();
+            }
+        }
+    }
+}
