@@ -30,7 +30,7 @@ pub(crate) fn switches_width(view: &View<'_>) -> f32 {
         .run
         .as_ref()
         .and_then(|r| r.attention.as_ref());
-    if attention.is_some() { 138.0 } else { 0.0 }
+    if attention.is_some() { 148.0 } else { 0.0 }
 }
 
 /// What a pixel shows that covers several weights, and whether heads share a range.

@@ -259,7 +259,9 @@ fn header(ui: &mut Ui, theme: &Theme, pane: Pane, view: &mut View<'_>) -> bool {
         let words = vec2(line.x - switches, line.y);
         ui.allocate_ui_with_layout(words, egui::Layout::left_to_right(Align::Center), |ui| {
             ui.set_width(words.x);
-            let response = heading(ui, theme, &title, &of);
+            // Where there is room for the title alone, it stands alone.
+            let of = if words.x < 110.0 { "" } else { &of };
+            let response = heading(ui, theme, &title, of);
             let id = ui.scope_id().with("handle");
             dragged = ui.interact(response.rect, id, Sense::drag()).drag_started();
         });

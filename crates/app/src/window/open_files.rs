@@ -25,8 +25,10 @@ enum Content {
     Result(Box<Outcome>),
 }
 
+type Reader = fn(&Path) -> Result<Content, String>;
+
 /// What a path is, by its ending; `None` for what belongs to a model.
-fn reader(path: &Path) -> Option<fn(&Path) -> Result<Content, String>> {
+fn reader(path: &Path) -> Option<Reader> {
     let part_of_a_model = path
         .parent()
         .is_some_and(|folder| folder.join("config.json").is_file());
