@@ -105,7 +105,7 @@ fn the_selected_cell_is_explained_with_its_uncertainty() {
     let share = 100.0 * effect / (CLEAN - CORRUPTED);
     stage
         .window
-        .get_by_label_contains(&format!("brings back {share:.0} %"));
+        .get_by_label_contains(&format!("brings back {share:.0}\u{a0}%"));
 }
 
 #[test]

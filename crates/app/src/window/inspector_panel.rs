@@ -208,7 +208,7 @@ fn explain(trace: &TraceResult, kind: TraceKind, token: usize, layer: usize, val
         format!("moves it {back:.0} times as far as the disturbance did, the other way")
     } else if back > 0.0 {
         format!(
-            "brings back {:.0} % of what the disturbance cost",
+            "brings back {:.0}\u{a0}% of what the disturbance cost",
             100.0 * back
         )
     } else if back < -3.0 {
@@ -218,7 +218,7 @@ fn explain(trace: &TraceResult, kind: TraceKind, token: usize, layer: usize, val
         )
     } else {
         format!(
-            "takes away a further {:.0} % of what the disturbance cost",
+            "takes away a further {:.0}\u{a0}% of what the disturbance cost",
             -100.0 * back
         )
     };
