@@ -9,6 +9,7 @@ use super::command::Command;
 use super::prompt_bar;
 use super::question::{Question, Subject};
 use super::results::{RunResult, TraceResult};
+use super::selection::Selection;
 use super::state::{Job, Notice, NoticeAction, Phase};
 
 impl Application {
@@ -152,6 +153,8 @@ impl Application {
         };
         let experiment = scene.experiment.clone();
         self.state.scene = Some(index);
+        // A scene opens at what it shows, not at what was looked at before.
+        self.state.selection = Selection::default();
         self.put(ctx, &experiment, true);
     }
 
