@@ -202,6 +202,12 @@ fn a_subject_is_marked_by_dragging_over_tokens() {
     assert!(state.jobs.trace.is_some(), "the trace starts by itself");
     stage.window.get_by_label_contains("Token 4 vane, id");
     stage.finish();
+    let selection = stage.window.state().state().selection;
+    assert_eq!(
+        selection.token,
+        Some(4),
+        "the strongest cell is selected by itself"
+    );
     assert!(
         stage
             .window

@@ -45,6 +45,8 @@ pub struct Application {
     pub(super) pending_trace: Option<TraceResult>,
     pub(super) last_job: u64,
     pub(super) last_ticket: u64,
+    /// The selection was made by the person, not by the window for want of one.
+    pub(super) chosen_by_hand: bool,
     /// A file that is being read.
     pub(super) reading: Option<Reading>,
     gpu: Option<MapGpu>,
@@ -85,6 +87,7 @@ impl Application {
             pending_trace: None,
             last_job: 0,
             last_ticket: 0,
+            chosen_by_hand: false,
             reading: None,
             gpu: map_gpu(creation),
             tokenize_at: None,

@@ -155,6 +155,7 @@ impl Application {
         self.state.scene = Some(index);
         // A scene opens at what it shows, not at what was looked at before.
         self.state.selection = Selection::default();
+        self.chosen_by_hand = false;
         self.put(ctx, &experiment, true);
     }
 

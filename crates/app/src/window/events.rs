@@ -164,6 +164,7 @@ impl Application {
                 .as_ref()
                 .is_some_and(|r| r.prompt() == run.prompt());
             if !same_prompt {
+                self.chosen_by_hand = false;
                 self.state.selection = Selection {
                     layer: self.state.selection.layer,
                     head: self.state.selection.head,
@@ -197,6 +198,11 @@ impl Application {
             let subject = self.state.subject_tokens();
             if let Some((layer, head)) = run.most_telling_head(subject) {
                 self.state.selection = self.state.selection.with_head(layer, head);
+                let untraced =
+                    self.state.jobs.trace.is_none() && self.state.results.trace.is_none();
+                if untraced && let Some((query, key)) = run.last_edge(layer, head) {
+                    self.state.selection = self.state.selection.with_edge(query, key);
+                }
             }
         }
     }
@@ -205,9 +211,8 @@ impl Application {
         let Some(trace) = &self.state.results.trace else {
             return;
         };
-        if self.state.selection.token.is_none()
-            && let Some((kind, token, layer)) = trace.strongest()
-        {
+        let free = self.state.selection.token.is_none() || !self.chosen_by_hand;
+        if free && let Some((kind, token, layer)) = trace.strongest() {
             let head = self.state.selection.head;
             self.state.selection = self.state.selection.with_cell(kind, token, layer);
             self.state.selection.head = head;
@@ -216,6 +221,7 @@ impl Application {
 
     pub(super) fn select(&mut self, selection: Selection) {
         self.state.selection = selection;
+        self.chosen_by_hand = true;
         self.state.gallery_open &= self.state.results.run.is_none();
     }
 }

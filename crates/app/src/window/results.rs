@@ -165,6 +165,17 @@ impl RunResult {
         best.map(|(_, layer, head)| (layer, head))
     }
 
+    /// The key that the last query of a head looks at most, with that query.
+    pub fn last_edge(&self, layer: usize, head: usize) -> Option<(usize, usize)> {
+        let attention = self.attention.as_ref()?;
+        let query = attention.queries.checked_sub(1)?;
+        let row = attention.head(layer, head)?.get(query * attention.keys..)?;
+        let key = (0..row.len())
+            .filter(|&k| row[k].is_finite())
+            .max_by(|&a, &b| row[a].total_cmp(&row[b]))?;
+        Some((query, key))
+    }
+
     pub fn prompt(&self) -> &str {
         self.experiment.input.prompt.as_deref().unwrap_or_default()
     }
