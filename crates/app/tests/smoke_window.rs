@@ -222,7 +222,7 @@ fn a_typed_prompt_shows_its_attention() {
     screen.hand(&["type", "--delay", "40", "The lighthouse of Varn"]);
     screen.hand(&["key", "Return"]);
     let few = colourful(&before);
-    screen.look_until("the attention atlas", |p| colourful(p) > few + 20_000);
+    screen.look_until("the attention atlas", |p| colourful(p) > few + 8_000);
 }
 
 #[test]
