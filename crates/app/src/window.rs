@@ -22,6 +22,7 @@ pub mod state;
 pub mod theme;
 pub mod thumbnail;
 
+mod answer_chips;
 mod apply;
 mod attention_panel;
 mod controls;

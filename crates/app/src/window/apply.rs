@@ -82,7 +82,6 @@ impl Application {
         self.state.notice = None;
         match action {
             NoticeAction::OpenAnother => self.apply(ctx, Command::ChooseModel),
-            NoticeAction::RunAgain => self.ask(),
             NoticeAction::None => {}
         }
     }

@@ -7,6 +7,7 @@ use super::question::Question;
 use super::selection::Selection;
 use super::state::{NoticeAction, State};
 
+/// One thing to do; what each does stands in `apply`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Opens a model by reference: `demo:NAME`, a folder, a hub name.

@@ -74,6 +74,7 @@ pub struct Scripted {
 }
 
 impl Scripted {
+    /// Answers in the order of the questions; after the last, everything is cancelled.
     pub fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self {
             answers: answers.into_iter().collect(),

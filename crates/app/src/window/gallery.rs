@@ -53,7 +53,8 @@ fn cards(ui: &mut Ui, view: &mut View<'_>) {
                 let size = vec2(width, CARD.y);
                 match view.scenes.get(i) {
                     Some(scene) => {
-                        if scene_card(ui, view, scene, size).clicked() {
+                        let shown = view.state.scene == Some(i);
+                        if scene_card(ui, view, scene, size, shown).clicked() {
                             view.push(Command::RunScene(i));
                         }
                     }
@@ -70,11 +71,18 @@ fn cards(ui: &mut Ui, view: &mut View<'_>) {
     ui.add_space(12.0);
 }
 
-fn card(ui: &mut Ui, view: &View<'_>, size: egui::Vec2, label: &str) -> (Rect, Response) {
+/// The frame of a card, outlined where its scene is the one on the maps.
+fn card(
+    ui: &mut Ui,
+    view: &View<'_>,
+    size: egui::Vec2,
+    label: &str,
+    shown: bool,
+) -> (Rect, Response) {
     let theme = view.theme;
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, label));
-    let stroke = if response.has_focus() {
+    let stroke = if shown || response.has_focus() {
         Stroke::new(1.5, theme.selection)
     } else if response.hovered() {
         Stroke::new(1.0, theme.faint)
@@ -104,9 +112,15 @@ fn words(ui: &mut Ui, view: &View<'_>, rect: Rect, title: &str, sentence: &str) 
     painter.galley(at + vec2(0.0, 22.0), sentence, theme.muted);
 }
 
-fn scene_card(ui: &mut Ui, view: &View<'_>, scene: &Scene, size: egui::Vec2) -> Response {
+fn scene_card(
+    ui: &mut Ui,
+    view: &View<'_>,
+    scene: &Scene,
+    size: egui::Vec2,
+    shown: bool,
+) -> Response {
     let label = format!("Scene: {}. {}", scene.title, scene.sentence);
-    let (rect, response) = card(ui, view, size, &label);
+    let (rect, response) = card(ui, view, size, &label, shown);
     let picture = Rect::from_min_size(rect.min, vec2(size.x, PICTURE)).shrink(1.0);
     let painter = ui.painter_at(picture);
     painter.rect_filled(
@@ -133,7 +147,7 @@ fn scene_card(ui: &mut Ui, view: &View<'_>, scene: &Scene, size: egui::Vec2) -> 
 
 /// The last card leads away from the bundled model.
 fn own_model_card(ui: &mut Ui, view: &View<'_>, size: egui::Vec2) -> Response {
-    let (rect, response) = card(ui, view, size, "Open a model of your own");
+    let (rect, response) = card(ui, view, size, "Open a model of your own", false);
     let centre = egui::pos2(rect.center().x, rect.top() + PICTURE / 2.0);
     let stroke = Stroke::new(1.5, view.theme.muted);
     let painter = ui.painter();

@@ -27,6 +27,7 @@ pub enum Pane {
 }
 
 impl Pane {
+    /// The heading of the panel.
     pub fn title(self) -> &'static str {
         match self {
             Pane::Attention => "Attention",

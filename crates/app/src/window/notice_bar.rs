@@ -34,7 +34,6 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                     }
                     let action = match notice.action {
                         NoticeAction::OpenAnother => Some("Open another folder…"),
-                        NoticeAction::RunAgain => Some("Run again"),
                         NoticeAction::None => None,
                     };
                     if let Some(label) = action

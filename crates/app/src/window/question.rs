@@ -27,6 +27,7 @@ pub struct Disturbance {
     pub replacement: String,
 }
 
+/// A prompt with what is asked about it, as it stands in the bars above the maps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     pub prompt: String,

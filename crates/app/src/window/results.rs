@@ -80,6 +80,7 @@ impl Attention {
 }
 
 impl RunResult {
+    /// Nothing yet; `version` is where counting starts, so that no two results share a version.
     pub fn waiting(experiment: Experiment, version: u64) -> Self {
         Self {
             experiment,
@@ -110,6 +111,7 @@ impl RunResult {
         }
     }
 
+    /// Takes the whole answer of a model with `layers` blocks.
     pub fn finish(&mut self, outcome: &Outcome, layers: usize) {
         self.summary = outcome.summary.clone();
         self.distributions = outcome.distributions.clone();
@@ -176,6 +178,7 @@ impl RunResult {
         Some((query, key))
     }
 
+    /// The prompt that was run.
     pub fn prompt(&self) -> &str {
         self.experiment.input.prompt.as_deref().unwrap_or_default()
     }
@@ -187,6 +190,7 @@ impl RunResult {
 }
 
 impl TraceResult {
+    /// Nothing yet; `version` is where counting starts, so that no two results share a version.
     pub fn waiting(experiment: Experiment, version: u64) -> Self {
         Self {
             experiment,
@@ -199,6 +203,7 @@ impl TraceResult {
         }
     }
 
+    /// Takes a report: the empty grids first, then their cells.
     pub fn receive(&mut self, report: Report) {
         match report {
             Report::Started {
@@ -230,6 +235,7 @@ impl TraceResult {
         self.version += 1;
     }
 
+    /// Takes the whole answer.
     pub fn finish(&mut self, outcome: &Outcome) {
         self.summary = outcome.summary.clone();
         self.distributions = outcome.distributions.clone();
@@ -241,10 +247,12 @@ impl TraceResult {
         self.version += 1;
     }
 
+    /// The grid of one kind, over token and layer.
     pub fn grid(&self, kind: TraceKind) -> Option<&Field> {
         self.grids.iter().find(|g| g.name == kind.name())
     }
 
+    /// How the trace was set; `None` if the experiment is no trace.
     pub fn settings(&self) -> Option<&TraceSettings> {
         match &self.experiment.instrument {
             InstrumentSettings::CausalTrace { trace, .. } => Some(trace),
@@ -252,22 +260,27 @@ impl TraceResult {
         }
     }
 
+    /// What the cells are values of.
     pub fn metric(&self) -> Metric {
         self.settings().map_or(Metric::Probability, |t| t.metric)
     }
 
+    /// A reference value by name, in the metric's unit.
     pub fn reference(&self, name: &str) -> Option<f32> {
         self.summary.reference.get(name).copied()
     }
 
+    /// The metric of the clean run.
     pub fn clean(&self) -> Option<f32> {
         self.reference("clean")
     }
 
+    /// The metric of the corrupted run, averaged over the samples.
     pub fn corrupted(&self) -> Option<f32> {
         self.reference("corrupted")
     }
 
+    /// The next tokens of the run called `name`; empty if there is none.
     pub fn distribution(&self, name: &str) -> &[TokenProbability] {
         distribution(&self.distributions, name)
     }

@@ -11,6 +11,7 @@ use super::results::Results;
 use super::selection::Selection;
 use super::theme::Appearance;
 
+/// What is shown, what is selected and what is under way.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub model: ModelState,
@@ -34,6 +35,7 @@ pub struct State {
     pub scene: Option<usize>,
 }
 
+/// The model on screen and the one on its way.
 #[derive(Clone, Debug, Default)]
 pub struct ModelState {
     pub open: Option<Arc<OpenedModel>>,
@@ -50,10 +52,10 @@ pub struct Notice {
     pub action: NoticeAction,
 }
 
+/// What a notice offers to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeAction {
     OpenAnother,
-    RunAgain,
     None,
 }
 
@@ -67,6 +69,7 @@ pub struct Jobs {
     pub trace_failure: Option<String>,
 }
 
+/// Work that was asked for and has not ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Job {
     pub id: JobId,
@@ -74,6 +77,7 @@ pub struct Job {
     pub progress: Option<Progress>,
 }
 
+/// How far the worker has got with a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Queued,
@@ -82,6 +86,7 @@ pub enum Phase {
 }
 
 impl Job {
+    /// A job that has just been asked for.
     pub fn queued(id: JobId) -> Self {
         Self {
             id,
@@ -105,6 +110,7 @@ impl Jobs {
         }
     }
 
+    /// Whether anything is under way.
     pub fn busy(&self) -> bool {
         self.run.is_some() || self.trace.is_some()
     }

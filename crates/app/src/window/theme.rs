@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use egui::{Color32, CornerRadius, Margin, Shadow, Stroke, Style, TextStyle, Vec2, Visuals, vec2};
+use egui::{Color32, CornerRadius, Margin, Shadow, Stroke, Style, TextStyle, Visuals, vec2};
 use serde::{Deserialize, Serialize};
 
 use super::fonts;
@@ -18,6 +18,7 @@ pub enum Appearance {
 }
 
 impl Appearance {
+    /// The palette that is not worn.
     pub fn other(self) -> Self {
         match self {
             Appearance::Dark => Appearance::Light,
@@ -25,6 +26,7 @@ impl Appearance {
         }
     }
 
+    /// As written on the button that puts it on.
     pub fn name(self) -> &'static str {
         match self {
             Appearance::Dark => "Dark",
@@ -115,6 +117,7 @@ const LIGHT: Theme = Theme {
 };
 
 impl Theme {
+    /// The colours of a palette.
     pub fn of(appearance: Appearance) -> Self {
         match appearance {
             Appearance::Dark => DARK,
@@ -234,19 +237,9 @@ impl Theme {
     }
 }
 
-/// The thin line between bars and panels.
-pub fn hairline(theme: &Theme) -> Stroke {
-    Stroke::new(1.0, theme.line)
-}
-
 /// Space around the content of a panel.
 pub fn panel_margin() -> Margin {
     Margin::symmetric(PAD, 10)
-}
-
-/// A square of the control height.
-pub fn control_square() -> Vec2 {
-    Vec2::splat(CONTROL)
 }
 
 #[cfg(test)]

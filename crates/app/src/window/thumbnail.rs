@@ -15,6 +15,7 @@ pub struct Thumbnail {
     pub maps: Vec<SmallMap>,
 }
 
+/// One grid of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmallMap {
     /// `residual`, `mlp`, `attention` or `pattern`.
