@@ -41,10 +41,11 @@ fn subject(ui: &mut Ui, view: &mut View<'_>) {
     match (&view.state.question.subject, view.state.subject_tokens()) {
         (Some(subject), range) => {
             ui.label(
-                RichText::new(&subject.text)
+                RichText::new(words::shortened(&subject.text, 24))
                     .size(12.5)
                     .color(view.theme.accent),
-            );
+            )
+            .on_hover_text(&subject.text);
             if let Some([a, b]) = range {
                 let words = if b == a + 1 {
                     format!("token {a}")
@@ -173,7 +174,7 @@ fn metric(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
     });
     let word = words::metric_word(q.trace.metric);
     let shown = match &answer {
-        Some(answer) => format!("{word} of {}", words::token(answer)),
+        Some(answer) => format!("{word} of {}", words::shortened(&words::token(answer), 20)),
         None => word.clone(),
     };
     let button = quiet_button(ui, view.theme, &shown, &format!("Metric: {word}"));

@@ -38,6 +38,15 @@ pub(crate) fn parameters(n: u64) -> String {
     }
 }
 
+/// `text` in at most `letters` characters, its end replaced by … where it is longer.
+pub(crate) fn shortened(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_string();
+    }
+    let kept: String = text.chars().take(letters.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
 /// `0.8 s left`, `3 min left`.
 pub(crate) fn time_left(seconds: f64) -> String {
     if seconds < 9.95 {
@@ -132,6 +141,14 @@ mod tests {
         assert_eq!(percent(0.021), "2.1 %");
         assert_eq!(percent(0.0004), "0.04 %");
         assert_eq!(percent(f32::NAN), "–");
+    }
+
+    #[test]
+    fn long_words_end_in_an_ellipsis() {
+        assert_eq!(shortened("Corkado", 7), "Corkado");
+        assert_eq!(shortened("The Orvane Tower", 5), "The…");
+        assert_eq!(shortened("Łódź", 3), "Łó…");
+        assert_eq!(shortened("", 0), "");
     }
 
     #[test]
