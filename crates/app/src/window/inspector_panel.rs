@@ -244,7 +244,7 @@ fn patched_tokens(ui: &mut Ui, view: &View<'_>, trace: &TraceResult, kind: Trace
     });
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = egui::vec2(10.0, 4.0);
-        for (i, (id, probability)) in tokens.top.iter().take(5).enumerate() {
+        for (i, (id, probability)) in tokens.top.iter().take(4).enumerate() {
             let text = tokens
                 .texts
                 .get(i)

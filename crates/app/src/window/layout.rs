@@ -69,7 +69,7 @@ impl Default for Layout {
         let columns = [
             column(Pane::Attention, Pane::Head, 0.54),
             column(Pane::Trace, Pane::Lines, 0.62),
-            column(Pane::Inspector, Pane::Predictions, 0.62),
+            column(Pane::Inspector, Pane::Predictions, 0.63),
         ];
         let root = tiles.insert_horizontal_tile(columns.to_vec());
         Self {
