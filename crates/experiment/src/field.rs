@@ -109,6 +109,11 @@ pub struct Field {
     pub count: Option<Vec<u32>>,
     /// The single samples, row-major over the axes and then the sample.
     pub samples: Option<Vec<f32>>,
+    /// The run that effects are measured against (the corrupted one): one value per sample of a cell, drawn with the
+    /// same noise. Set by [`Field::pair_with`].
+    pub paired_with: Option<Vec<f32>>,
+    /// Standard error of each cell's effect: of the mean of the differences, sample by sample, to `paired_with`.
+    pub effect_stderr: Option<Vec<f32>>,
     /// True where a cell has been measured.
     pub mask: Vec<bool>,
     pub metric: Option<Metric>,
@@ -127,6 +132,8 @@ impl Field {
             stderr: None,
             count: None,
             samples: None,
+            paired_with: None,
+            effect_stderr: None,
             mask: vec![false; cells],
             metric: None,
             reference: BTreeMap::new(),
@@ -158,6 +165,40 @@ impl Field {
         field.count = Some(vec![0; cells]);
         field.samples = Some(vec![f32::NAN; cells * samples]);
         field
+    }
+
+    /// Names the run that effects are measured against, and gives each cell the standard error of its effect.
+    ///
+    /// `reference` has one value per sample of a cell, in the same order of draws. The draws being shared, the error
+    /// of an effect is that of the paired differences: neither the cell's own error nor the reference's says it.
+    pub fn pair_with(&mut self, reference: Vec<f32>) {
+        self.effect_stderr = Some(vec![f32::NAN; self.values.len()]);
+        self.paired_with = Some(reference);
+        for cell in 0..self.values.len() {
+            if self.mask[cell] {
+                self.set_effect_stderr(cell);
+            }
+        }
+    }
+
+    fn set_effect_stderr(&mut self, cell: usize) {
+        let Some(reference) = &self.paired_with else {
+            return;
+        };
+        let samples = self.samples_of(cell);
+        if samples.len() != reference.len() {
+            return;
+        }
+        let differences: Vec<f32> = samples.iter().zip(reference).map(|(s, r)| s - r).collect();
+        let (_, error) = mean_and_stderr(&differences);
+        if let Some(stored) = self.effect_stderr.as_mut().and_then(|e| e.get_mut(cell)) {
+            *stored = error;
+        }
+    }
+
+    /// The standard errors of effects: paired where the reference's samples are known, else of the values themselves.
+    pub fn effect_errors(&self) -> Option<&[f32]> {
+        self.effect_stderr.as_deref().or(self.stderr.as_deref())
     }
 
     pub fn shape(&self) -> Vec<usize> {
@@ -205,6 +246,7 @@ impl Field {
         if let Some(c) = &mut self.count {
             c[cell] = n as u32;
         }
+        self.set_effect_stderr(cell);
     }
 }
 
@@ -239,6 +281,20 @@ mod tests {
         let stderr = field.stderr.as_ref().expect("sampled")[1];
         assert!((stderr - (5.0f32 / 3.0 / 4.0).sqrt()).abs() < 1e-6);
         assert_eq!(field.samples_of(1), [1.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn the_error_of_an_effect_is_that_of_the_paired_differences() {
+        let mut field = Field::sampled("f", vec![Axis::numbered("token", 3)], 3);
+        field.set_samples(0, &[1.0, 1.0, 1.0]);
+        assert_eq!(field.effect_errors().expect("sampled")[0], 0.0);
+        field.pair_with(vec![0.1, 0.2, 0.6]);
+        field.set_samples(1, &[0.1, 0.2, 0.6]);
+        let reference_error = mean_and_stderr(&[0.1, 0.2, 0.6]).1;
+        let errors = field.effect_errors().expect("paired");
+        assert!((errors[0] - reference_error).abs() < 1e-6);
+        assert_eq!(errors[1], 0.0);
+        assert!(errors[2].is_nan());
     }
 
     #[test]

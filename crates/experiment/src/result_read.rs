@@ -191,6 +191,12 @@ impl Members {
             };
             field.samples = Some(samples.clone());
         }
+        if let Some(stored) = of("paired_with") {
+            let Values::F32(paired) = &stored.values else {
+                return Err(wrong("paired_with"));
+            };
+            field.pair_with(paired.clone());
+        }
         if let Some(text) = self.text(&format!("{name}.metric"))? {
             let metric = Metric::ALL.into_iter().find(|m| m.name() == text);
             field.metric = Some(metric.ok_or_else(|| wrong("metric"))?);

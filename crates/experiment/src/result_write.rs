@@ -19,7 +19,8 @@ const JSON: &str = "result.json";
 /// Writes `FOLDER/result.npz` and `FOLDER/result.json`; each file is there whole or not at all.
 ///
 /// The archive's members, for a field F: `F.values` (float32), `F.mask` (true = measured), `F.axes` (names, in
-/// order); where there are any `F.stderr`, `F.count`, `F.samples` (one more axis), `F.metric`, `F.reference.NAME`.
+/// order); where there are any `F.stderr`, `F.count`, `F.samples` (one more axis), `F.paired_with` (the samples of the
+/// run that effects are measured against), `F.effect_stderr`, `F.metric`, `F.reference.NAME`.
 /// Labels are `axis.NAME`, or `F.axis.NAME` where another field has an axis of that name with other labels. Of the
 /// whole: `experiment`, `provenance`, `summary`, `distributions` (JSON text) and `reference.NAME`.
 ///
@@ -159,6 +160,13 @@ fn field_members<'a>(
         let mut shape = shape.clone();
         shape.push(samples_per_cell(field, cells));
         add("samples", &shape, Values::F32(samples.clone()));
+    }
+    if let Some(paired) = &field.paired_with {
+        add("paired_with", &[paired.len()], Values::F32(paired.clone()));
+    }
+    if let Some(errors) = &field.effect_stderr {
+        let shape = field.shape();
+        add("effect_stderr", &shape, Values::F32(errors.clone()));
     }
     add("mask", &shape, Values::Bool(field.mask.clone()));
     let names: Vec<String> = field.axes.iter().map(|a| a.name.clone()).collect();

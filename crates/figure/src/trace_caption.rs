@@ -42,8 +42,7 @@ pub(crate) fn headline(outcome: &Outcome, signed: bool) -> Vec<String> {
         pieces.push(format!("clean {}", numbers::number(clean)));
     }
     let has_errors = |f: &Field| {
-        f.stderr
-            .as_ref()
+        f.effect_errors()
             .is_some_and(|s| s.iter().any(|v| v.is_finite()))
     };
     if outcome.fields.iter().any(has_errors) {
@@ -132,7 +131,7 @@ pub(crate) fn peak(outcome: &Outcome, field: &Field) -> String {
     let Some(best) = best else {
         return String::new();
     };
-    let stderr = field.stderr.as_ref().and_then(|s| s.get(best).copied());
+    let stderr = field.effect_errors().and_then(|s| s.get(best).copied());
     let effect = numbers::with_error(field.values[best] - floor, stderr, true);
     let token = token_text::short(&token(outcome, field, best / layers), 10);
     let layer = field.axes[1].labels.text(best % layers);

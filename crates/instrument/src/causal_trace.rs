@@ -189,7 +189,7 @@ pub(crate) fn measure(
                 kind,
                 &question.texts,
                 decoder.config().layers,
-                input.samples,
+                &corrupted.samples,
                 &tracked,
                 trace,
                 &summary.reference,
@@ -372,7 +372,7 @@ impl Grid {
         kind: TraceKind,
         texts: &[String],
         layers: usize,
-        samples: usize,
+        corrupted: &[f32],
         tracked: &[u32],
         trace: &TraceSettings,
         reference: &BTreeMap<String, f32>,
@@ -388,7 +388,8 @@ impl Grid {
             axes.push(axis);
             axes
         };
-        let mut effect = Field::sampled(kind.name(), axes(), samples);
+        let mut effect = Field::sampled(kind.name(), axes(), corrupted.len());
+        effect.pair_with(corrupted.to_vec());
         effect.metric = Some(trace.metric);
         effect.reference.clone_from(reference);
         let named = |suffix: &str| format!("{}.{suffix}", kind.name());

@@ -86,9 +86,9 @@ fn flags_of(field: &Field, reference: Option<f32>) -> Vec<u8> {
             _ => 0,
         })
         .collect();
-    if let (Some(reference), Some(stderr)) = (reference, &field.stderr) {
+    if let (Some(reference), Some(stderr)) = (reference, field.effect_errors()) {
         for ((f, v), s) in flags.iter_mut().zip(&field.values).zip(stderr) {
-            if (v - reference).abs() < 2.0 * s {
+            if (v - reference).abs() <= 2.0 * s {
                 *f |= flag::NOT_SIGNIFICANT;
             }
         }

@@ -48,7 +48,7 @@ pub(crate) fn draw(
         Some(CellText {
             value,
             lines,
-            faint: error.is_some_and(|e| effect.abs() < 2.0 * e),
+            faint: error.is_some_and(|e| effect.abs() <= 2.0 * e),
         })
     });
     marks(ui, look, data, grid, &style, error_ticks, value);
@@ -72,7 +72,7 @@ fn build(data: &TraceGrid<'_>, panel: &TracePanel<'_>, shape: MapShape) -> Optio
             let Some((value, error)) = panel.value(index).zip(panel.stderr_at(index)) else {
                 return flag::MEASURED;
             };
-            if (value - data.corrupted).abs() < 2.0 * error {
+            if (value - data.corrupted).abs() <= 2.0 * error {
                 flag::MEASURED | flag::NOT_SIGNIFICANT
             } else {
                 flag::MEASURED

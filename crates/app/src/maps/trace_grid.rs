@@ -455,7 +455,7 @@ fn readout_of(data: &TraceGrid<'_>, panel: &TracePanel<'_>, cell: Cell) -> Reado
         format!("{}{unit}", signed_number(effect))
     };
     let significance = match error {
-        Some(error) if effect.abs() < 2.0 * error => " · within 2 s.e. of none",
+        Some(error) if effect.abs() <= 2.0 * error => " · within 2 s.e. of none",
         _ => "",
     };
     Readout {

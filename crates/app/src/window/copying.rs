@@ -49,10 +49,12 @@ impl Application {
         }
     }
 
-    /// One row per measured cell: kind, token, layer, value, standard error.
+    /// One row per measured cell: kind, token, layer, value, its standard error and the effect's.
     fn trace_numbers(&self) -> Option<String> {
         let trace = self.state.results.trace.as_ref()?;
-        let mut table = String::from("kind\tposition\ttoken\tlayer\tvalue\tstandard error\n");
+        let mut table = String::from(
+            "kind\tposition\ttoken\tlayer\tvalue\tstandard error\tstandard error of the effect\n",
+        );
         for kind in TraceKind::ALL {
             let Some(grid) = trace.grid(kind) else {
                 continue;
@@ -67,10 +69,11 @@ impl Application {
                 let (token, layer) = (cell / layers, cell % layers);
                 let text = trace.summary.tokens.get(token).map(|t| words::token(t));
                 let stderr = grid.stderr.as_ref().map_or(f32::NAN, |s| s[cell]);
+                let of_effect = grid.effect_errors().map_or(f32::NAN, |s| s[cell]);
                 // Writing to a string cannot fail.
                 let _ = writeln!(
                     table,
-                    "{}\t{token}\t{}\t{layer}\t{value}\t{stderr}",
+                    "{}\t{token}\t{}\t{layer}\t{value}\t{stderr}\t{of_effect}",
                     kind.name(),
                     text.unwrap_or_default(),
                 );

@@ -60,7 +60,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         }
         let value = grid.values[cell];
         let floor = trace.corrupted().unwrap_or(f32::NAN);
-        let stderr = grid.stderr.as_ref().map_or(f32::NAN, |s| s[cell]);
+        let stderr = grid.effect_errors().map_or(f32::NAN, |s| s[cell]);
         let samples = grid.samples_of(cell);
         let uncertain = match (stderr.is_finite(), samples.len()) {
             (true, n) => format!("± {} s.e. · {n} samples", read_number(stderr)),

@@ -94,7 +94,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                     &note
                 },
                 values: &grid.values,
-                stderr: grid.stderr.as_deref(),
+                stderr: grid.effect_errors(),
                 measured: &grid.mask,
             })
         })
