@@ -169,7 +169,8 @@ fn files_path(files: &[OpenSource], at: usize) -> std::path::PathBuf {
         .unwrap_or_default()
 }
 
-fn append(stored: Stored, bytes: &[u8], halves: &mut Vec<u16>, values: &mut Vec<f32>) {
+/// Decodes little-endian floats behind `values`; `halves` is scratch.
+pub(crate) fn append(stored: Stored, bytes: &[u8], halves: &mut Vec<u16>, values: &mut Vec<f32>) {
     match stored {
         Stored::F32 => values.extend(
             bytes

@@ -15,6 +15,7 @@ mod config_json;
 pub mod decoder;
 pub mod demo;
 mod edit;
+pub mod element_type;
 pub mod error;
 mod family;
 pub mod gradient;
@@ -36,6 +37,8 @@ mod rope_json;
 mod safetensors_header;
 mod shapes;
 mod source;
+pub mod state_dict;
+mod stored_tensor;
 pub mod tail;
 mod tensor_form;
 #[cfg(test)]

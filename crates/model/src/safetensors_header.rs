@@ -68,6 +68,8 @@ impl Stored {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) stored: Stored,
+    /// The format's own name of the type, such as `I64`.
+    pub(crate) dtype: String,
     pub(crate) shape: Vec<usize>,
     /// From the start of the file, bytes.
     pub(crate) offset: u64,
@@ -152,6 +154,7 @@ pub(crate) fn read(file: &OpenSource) -> Result<BTreeMap<String, Entry>> {
             tensor,
             Entry {
                 stored,
+                dtype: raw.dtype,
                 shape: raw.shape.iter().map(|&size| size as usize).collect(),
                 offset: start,
                 bytes: end - start,
