@@ -1,0 +1,675 @@
+//! Convolution of channels-last images.
+//!
+//! Patches are gathered strip by strip into a buffer that stays in the cache, and each strip is one matrix product;
+//! the matrix of all patches never exists.
+
+use candle_core::{
+    CpuStorage, CustomOp2, CustomOp3, Layout, Result as CandleResult, Shape, Tensor,
+};
+use rayon::prelude::*;
+
+use super::depthwise;
+use super::gemm::{Matrix, Shared, Target, Threads, product};
+use super::patches::Patches;
+use super::rows::{accumulate, column_sums};
+use super::storage::{fast, output, read, values};
+use crate::error::{ModelError, Result};
+
+/// Zero padding in pixels per side, so that a tile can be padded at true image borders only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Padding {
+    pub top: usize,
+    pub bottom: usize,
+    pub left: usize,
+    pub right: usize,
+}
+
+impl Padding {
+    /// The same on all sides.
+    pub const fn even(pixels: usize) -> Self {
+        Self {
+            top: pixels,
+            bottom: pixels,
+            left: pixels,
+            right: pixels,
+        }
+    }
+}
+
+/// How a kernel goes over an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Convolution {
+    /// Pixels from one output to the next, at least 1.
+    pub stride: usize,
+    /// Pixels from one kernel place to the next, at least 1.
+    pub dilation: usize,
+    /// Parts of the channels that do not see each other, at least 1.
+    pub groups: usize,
+    pub padding: Padding,
+}
+
+impl Convolution {
+    /// One pixel at a time over all channels, with the same padding on all sides.
+    pub const fn padded(pixels: usize) -> Self {
+        Self {
+            stride: 1,
+            dilation: 1,
+            groups: 1,
+            padding: Padding::even(pixels),
+        }
+    }
+
+    /// Output height and width for an image and a kernel of these heights and widths; `None` if not even one output
+    /// fits.
+    pub fn output_size(&self, input: [usize; 2], kernel: [usize; 2]) -> Option<[usize; 2]> {
+        let Padding {
+            top,
+            bottom,
+            left,
+            right,
+        } = self.padding;
+        let along = |length: usize, kernel: usize| {
+            let reach = self.dilation * kernel.checked_sub(1)? + 1;
+            Some(length.checked_sub(reach)?.checked_div(self.stride)? + 1)
+        };
+        Some([
+            along(input[0] + top + bottom, kernel[0])?,
+            along(input[1] + left + right, kernel[1])?,
+        ])
+    }
+}
+
+/// `x` `[N, H, W, Cin]` with `weight` `[kh, kw, Cin / groups, Cout]` and `bias` `[Cout]`, to `[N, H', W', Cout]`.
+pub fn convolve(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    form: &Convolution,
+) -> Result<Tensor> {
+    Sizes::of(x.dims(), weight.dims(), form)?;
+    let tensors = [Some(x), Some(weight), bias];
+    if !tensors.into_iter().flatten().all(|x| fast(&[x])) {
+        return plain(x, weight, bias, form);
+    }
+    let (x, weight, op) = (x.contiguous()?, weight.contiguous()?, Convolve(*form));
+    Ok(match bias {
+        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, op)?,
+        None => x.apply_op2(&weight, op)?,
+    })
+}
+
+fn plain(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, form: &Convolution) -> Result<Tensor> {
+    let patches = Sizes::of(x.dims(), weight.dims(), form)?.patches;
+    let padding = form.padding;
+    let mut x = x
+        .permute((0, 3, 1, 2))?
+        .pad_with_zeros(2, padding.top, padding.bottom)?
+        .pad_with_zeros(3, padding.left, padding.right)?;
+    for axis in [0, 1] {
+        // candle's gradient only takes images that the strides use up.
+        let last = (patches.output[axis] - 1) * form.stride;
+        let used = last + (patches.kernel[axis] - 1) * form.dilation + 1;
+        x = x.narrow(2 + axis, 0, used)?;
+    }
+    let weight = weight.permute((3, 2, 0, 1))?.contiguous()?;
+    let y = x
+        .contiguous()?
+        .conv2d(&weight, 0, form.stride, form.dilation, form.groups)?
+        .permute((0, 2, 3, 1))?
+        .contiguous()?;
+    Ok(match bias {
+        Some(bias) => y.broadcast_add(bias)?,
+        None => y,
+    })
+}
+
+/// Sizes of one convolution.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    patches: Patches,
+    groups: usize,
+    /// Channels that come out, in all groups.
+    out: usize,
+}
+
+impl Sizes {
+    fn of(x: &[usize], weight: &[usize], form: &Convolution) -> Result<Self> {
+        let unfit = || {
+            ModelError::Input(format!(
+                "A kernel of shape {weight:?} (height, width, channels in, channels out) does not fit an image of \
+                 shape {x:?} (images, height, width, channels) with {form:?}."
+            ))
+        };
+        let (&[images, height, width, channels], &[kh, kw, per_group, out]) = (x, weight) else {
+            return Err(unfit());
+        };
+        let groups = form.groups;
+        let whole = groups > 0
+            && per_group * groups == channels
+            && out.is_multiple_of(groups)
+            && channels > 0
+            && out > 0
+            && form.dilation > 0;
+        let output = form
+            .output_size([height, width], [kh, kw])
+            .filter(|_| whole)
+            .ok_or_else(unfit)?;
+        Ok(Self {
+            patches: Patches {
+                images,
+                input: [height, width],
+                channels,
+                output,
+                kernel: [kh, kw],
+                stride: form.stride,
+                dilation: form.dilation,
+                spread: 1,
+                before: [form.padding.top as isize, form.padding.left as isize],
+            },
+            groups,
+            out,
+        })
+    }
+
+    /// The convolution of the output's gradient, with [`flipped`] weights, that gives the input's gradient.
+    fn back(&self) -> Self {
+        let p = self.patches;
+        let before = |axis: usize| (p.dilation * (p.kernel[axis] - 1)) as isize - p.before[axis];
+        Self {
+            patches: Patches {
+                input: p.output,
+                output: p.input,
+                channels: self.out,
+                stride: 1,
+                spread: p.stride,
+                before: [before(0), before(1)],
+                ..p
+            },
+            groups: self.groups,
+            out: p.channels,
+        }
+    }
+
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.patches.channels && self.groups == self.out
+    }
+
+    fn channels_per_group(&self) -> usize {
+        self.patches.channels / self.groups
+    }
+
+    fn out_per_group(&self) -> usize {
+        self.out / self.groups
+    }
+
+    /// Elements of a patch of one group.
+    fn width(&self) -> usize {
+        self.patches.places() * self.channels_per_group()
+    }
+
+    fn strips(&self) -> Strips {
+        let pixels = self.patches.output_pixels();
+        let work = pixels * self.width() * self.out;
+        let fitting = (STRIP / self.width()).clamp(16, 4096);
+        // A small image is cut too, so that it is not left to one thread.
+        let cut = pixels.div_ceil((work / LEAST_WORK).clamp(1, 4));
+        Strips {
+            pixels,
+            each: fitting.min(cut).max(1),
+        }
+    }
+}
+
+/// Elements of gathered patches per strip: half a megabyte, which leaves room in the second cache for the weight.
+const STRIP: usize = 1 << 17;
+/// Multiplications that are worth a strip of their own.
+const LEAST_WORK: usize = 1 << 20;
+
+/// Output pixels cut into strips, the same whatever the number of threads.
+#[derive(Clone, Copy, Debug)]
+struct Strips {
+    pixels: usize,
+    each: usize,
+}
+
+impl Strips {
+    fn count(&self) -> usize {
+        self.pixels.div_ceil(self.each)
+    }
+
+    fn strip(&self, index: usize) -> std::ops::Range<usize> {
+        index * self.each..((index + 1) * self.each).min(self.pixels)
+    }
+}
+
+/// Runs `run(task, buffer)` for each task, in parallel if there are several; the buffer holds anything.
+fn with_buffer<R: Send>(
+    tasks: usize,
+    len: usize,
+    run: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
+) -> Vec<R> {
+    if tasks <= 1 {
+        let mut buffer = vec![0f32; len];
+        return (0..tasks).map(|task| run(task, &mut buffer)).collect();
+    }
+    (0..tasks)
+        .into_par_iter()
+        .with_max_len(1)
+        .map_init(|| vec![0f32; len], |buffer, task| run(task, buffer))
+        .collect()
+}
+
+/// The patches of some pixels of a group as a matrix: gathered, or where they lie.
+fn patch_rows<'a>(
+    sizes: &Sizes,
+    x: &'a [f32],
+    pixels: std::ops::Range<usize>,
+    group: usize,
+    buffer: &'a mut [f32],
+) -> Matrix<'a> {
+    let (count, width) = (pixels.len(), sizes.width());
+    let per_group = sizes.channels_per_group();
+    let channels = group * per_group..(group + 1) * per_group;
+    if sizes.patches.is_pixelwise() {
+        let all = sizes.patches.channels;
+        return Matrix::new(&x[pixels.start * all + channels.start..], count, width, all);
+    }
+    sizes.patches.gather(x, pixels, channels, buffer);
+    Matrix::new(buffer, count, width, width)
+}
+
+fn buffer_len(sizes: &Sizes, strips: Strips) -> usize {
+    match sizes.patches.is_pixelwise() {
+        true => 0,
+        false => strips.each.min(strips.pixels) * sizes.width(),
+    }
+}
+
+fn forward(sizes: &Sizes, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let out = sizes.out;
+    let mut y = vec![0f32; sizes.patches.output_pixels() * out];
+    if sizes.is_depthwise() {
+        depthwise::depthwise(&sizes.patches, x, weight, bias, &mut y);
+        return y;
+    }
+    let strips = sizes.strips();
+    let shared = Shared::new(&mut y);
+    with_buffer(
+        strips.count(),
+        buffer_len(sizes, strips),
+        |strip, buffer| {
+            let pixels = strips.strip(strip);
+            // SAFETY: strips are separate rows, each written by one task.
+            #[allow(unsafe_code)]
+            let mut rows = unsafe { shared.matrix(pixels.start * out, pixels.len(), out, out) };
+            if let Some(bias) = bias {
+                (0..pixels.len()).for_each(|i| rows.row(i).copy_from_slice(bias));
+            }
+            for group in 0..sizes.groups {
+                let own = sizes.out_per_group();
+                let columns = group * own..(group + 1) * own;
+                let patches = patch_rows(sizes, x, pixels.clone(), group, buffer);
+                product(
+                    rows.columns(columns.clone()),
+                    bias.is_some(),
+                    1.0,
+                    patches,
+                    Matrix::new(&weight[columns.start..], sizes.width(), own, out),
+                    Threads::One,
+                );
+            }
+        },
+    );
+    y
+}
+
+/// Turns `[kh, kw, Cin / groups, Cout]` round: places in reverse order, channels in and out exchanged within groups.
+fn flipped(sizes: &Sizes, weight: &[f32]) -> Vec<f32> {
+    let (per_group, own, out) = (sizes.channels_per_group(), sizes.out_per_group(), sizes.out);
+    let channels = sizes.patches.channels;
+    let mut turned = vec![0f32; weight.len()];
+    let places = weight
+        .chunks_exact(per_group * out)
+        .rev()
+        .zip(turned.chunks_exact_mut(own * channels));
+    for (from, to) in places {
+        for (o, to) in to.chunks_exact_mut(channels).enumerate() {
+            for (c, to) in to.iter_mut().enumerate() {
+                let (group, i) = (c / per_group, c % per_group);
+                *to = from[i * out + group * own + o];
+            }
+        }
+    }
+    turned
+}
+
+/// Partial sums of a weight's gradient: enough for many threads, and as many on any machine.
+const PARTS: usize = 8;
+
+fn weight_gradient(sizes: &Sizes, x: &[f32], g: &[f32]) -> Vec<f32> {
+    if sizes.is_depthwise() {
+        return depthwise::weight_gradient(&sizes.patches, x, g);
+    }
+    let (out, own, width) = (sizes.out, sizes.out_per_group(), sizes.width());
+    let strips = sizes.strips();
+    let per_part = strips.count().div_ceil(PARTS).max(1);
+    let parts = strips.count().div_ceil(per_part);
+    let sums = with_buffer(parts, buffer_len(sizes, strips), |part, buffer| {
+        let mut sum = vec![0f32; width * out];
+        let last = ((part + 1) * per_part).min(strips.count());
+        for strip in part * per_part..last {
+            let pixels = strips.strip(strip);
+            for group in 0..sizes.groups {
+                let columns = group * own..(group + 1) * own;
+                let g = &g[pixels.start * out + columns.start..];
+                product(
+                    Target::new(&mut sum, width, out, out).columns(columns),
+                    true,
+                    1.0,
+                    patch_rows(sizes, x, pixels.clone(), group, buffer).transposed(),
+                    Matrix::new(g, pixels.len(), own, out),
+                    Threads::One,
+                );
+            }
+        }
+        sum
+    });
+    let mut sums = sums.into_iter();
+    let mut total = sums.next().unwrap_or_else(|| vec![0f32; width * out]);
+    sums.for_each(|sum| accumulate(&sum, &mut total));
+    total
+}
+
+struct Convolve(Convolution);
+
+impl Convolve {
+    fn sizes(&self, x: &[usize], weight: &[usize]) -> CandleResult<Sizes> {
+        Sizes::of(x, weight, &self.0).map_err(candle_core::Error::wrap)
+    }
+
+    fn forward(
+        &self,
+        x: (&CpuStorage, &Layout),
+        weight: (&CpuStorage, &Layout),
+        bias: Option<&[f32]>,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let sizes = self.sizes(x.1.dims(), weight.1.dims())?;
+        if let Some(bias) = bias.filter(|bias| bias.len() != sizes.out) {
+            candle_core::bail!("a bias of {} for {} channels", bias.len(), sizes.out);
+        }
+        let (x, weight) = (values(x.0, x.1)?, values(weight.0, weight.1)?);
+        let y = forward(&sizes, x, weight, bias);
+        let [height, width] = sizes.patches.output;
+        Ok(output(y, (sizes.patches.images, height, width, sizes.out)))
+    }
+
+    /// Gradients of image and weight.
+    fn backward(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>)> {
+        let sizes = self.sizes(x.dims(), weight.dims())?;
+        read(&[x, weight, gradient], |slices| {
+            let (x_values, weights, g) = (slices[0], slices[1], slices[2]);
+            let for_x = x.track_op().then(|| {
+                let dx = forward(&sizes.back(), g, &flipped(&sizes, weights), None);
+                Tensor::from_vec(dx, x.shape(), x.device())
+            });
+            let for_weight = weight.track_op().then(|| {
+                let dw = weight_gradient(&sizes, x_values, g);
+                Tensor::from_vec(dw, weight.shape(), weight.device())
+            });
+            Ok((for_x.transpose()?, for_weight.transpose()?))
+        })
+    }
+}
+
+impl CustomOp2 for Convolve {
+    fn name(&self) -> &'static str {
+        "convolution"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        self.forward((s1, l1), (s2, l2), None)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>)> {
+        self.backward(x, weight, &gradient.contiguous()?)
+    }
+}
+
+impl CustomOp3 for Convolve {
+    fn name(&self) -> &'static str {
+        "convolution-with-bias"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        self.forward((s1, l1), (s2, l2), Some(values(s3, l3)?))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        let (for_x, for_weight) = self.backward(x, weight, &gradient)?;
+        let for_bias = match bias.track_op() {
+            true => {
+                let sums = read(&[&gradient], |slices| {
+                    Ok(column_sums(slices[0], bias.elem_count()))
+                })?;
+                Some(Tensor::from_vec(sums, bias.shape(), bias.device())?)
+            }
+            false => None,
+        };
+        Ok((for_x, for_weight, for_bias))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::kernel::testing::{close, flat, gradients, vars};
+    use crate::tiny::Draws;
+
+    fn form(stride: usize, dilation: usize, groups: usize, sides: [usize; 4]) -> Convolution {
+        let [top, bottom, left, right] = sides;
+        Convolution {
+            stride,
+            dilation,
+            groups,
+            padding: Padding {
+                top,
+                bottom,
+                left,
+                right,
+            },
+        }
+    }
+
+    /// Image, kernel height and width, channels out.
+    type Case = ([usize; 4], [usize; 3], Convolution);
+
+    fn cases() -> Vec<Case> {
+        let one = [1; 4];
+        vec![
+            ([1, 1, 1, 1], [1, 1, 1], form(1, 1, 1, [0; 4])),
+            ([1, 1, 1, 3], [3, 3, 5], form(1, 1, 1, one)),
+            ([2, 2, 1, 4], [3, 3, 2], form(1, 1, 1, one)),
+            ([3, 9, 7, 3], [3, 3, 17], form(1, 1, 1, one)),
+            ([1, 6, 5, 16], [3, 3, 3], form(1, 1, 1, [0, 1, 2, 0])),
+            ([2, 8, 8, 5], [1, 1, 6], form(1, 1, 1, [0; 4])),
+            ([2, 5, 6, 5], [1, 1, 6], form(1, 1, 1, [1, 0, 0, 2])),
+            ([1, 9, 10, 4], [3, 3, 6], form(2, 1, 1, [0; 4])),
+            ([2, 8, 7, 4], [3, 2, 6], form(2, 1, 1, [1, 1, 0, 1])),
+            ([1, 8, 9, 4], [1, 1, 6], form(2, 1, 1, [0; 4])),
+            ([1, 11, 9, 3], [3, 3, 4], form(1, 2, 1, [2; 4])),
+            ([1, 4, 5, 3], [1, 1, 4], form(1, 3, 1, [3; 4])),
+            ([2, 6, 5, 6], [3, 3, 4], form(1, 1, 2, one)),
+            ([2, 6, 5, 6], [3, 3, 12], form(2, 1, 6, one)),
+            ([2, 7, 5, 19], [3, 3, 19], form(1, 1, 19, one)),
+            ([2, 7, 5, 3], [5, 5, 3], form(1, 1, 3, [2; 4])),
+            ([1, 9, 8, 4], [3, 3, 4], form(2, 2, 4, [2, 1, 0, 2])),
+            ([1, 40, 37, 16], [3, 3, 24], form(1, 1, 1, one)),
+            ([2, 3, 4, 5], [5, 5, 2], form(1, 1, 1, [2; 4])),
+        ]
+    }
+
+    #[test]
+    fn convolutions_and_their_gradients_equal_candle_s() {
+        for (image, [kh, kw, out], form) in cases() {
+            let per_group = image[3] / form.groups;
+            let all = vars(&[&image, &[kh, kw, per_group, out], &[out]], 3);
+            let scale = 1.0 / ((kh * kw * per_group) as f64).sqrt();
+            for biased in [true, false] {
+                let of =
+                    |f: fn(&Tensor, &Tensor, Option<&Tensor>, &Convolution) -> Result<Tensor>| {
+                        let weight = (all[1].as_tensor() * scale).expect("scales");
+                        let bias = biased.then(|| all[2].as_tensor());
+                        let y = f(all[0].as_tensor(), &weight, bias, &form).expect("shapes fit");
+                        (gradients(&y, &all[..if biased { 3 } else { 2 }]), y)
+                    };
+                let (fast, slow) = (of(convolve), of(plain));
+                let what = format!("{image:?} {kh}x{kw} {out} {form:?}");
+                close(&fast.1, &slow.1, 2e-6, &what);
+                for (a, b) in fast.0.iter().zip(&slow.0) {
+                    close(a, b, 1e-5, &format!("gradient of {what}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn views_are_read_as_they_stand() {
+        let mut draws = Draws::new(4);
+        let x = draws.tensor(&[2, 6, 8, 5], 1.0).expect("draws");
+        let weight = draws.tensor(&[7, 4, 3, 3], 0.2).expect("draws");
+        let x = x
+            .narrow(3, 1, 4)
+            .and_then(|x| x.transpose(1, 2))
+            .expect("a view");
+        let weight = weight.permute((2, 3, 1, 0)).expect("a view");
+        let form = Convolution::padded(1);
+        close(
+            &convolve(&x, &weight, None, &form).expect("runs"),
+            &plain(&x, &weight, None, &form).expect("runs"),
+            2e-6,
+            "views",
+        );
+    }
+
+    #[test]
+    fn nan_reaches_what_its_kernel_reaches_and_nothing_else() {
+        let mut x = vec![1f32; 5 * 5];
+        x[2 * 5 + 2] = f32::NAN;
+        let x = Tensor::from_vec(x, (1, 5, 5, 1), &Device::Cpu).expect("a tensor");
+        let weight =
+            Tensor::ones((3, 3, 1, 2), candle_core::DType::F32, &Device::Cpu).expect("a tensor");
+        let y = flat(&convolve(&x, &weight, None, &Convolution::padded(1)).expect("runs"));
+        for (i, y) in y.iter().enumerate() {
+            let (row, column) = (i / 10, i / 2 % 5);
+            let near = (1..=3).contains(&row) && (1..=3).contains(&column);
+            assert_eq!(y.is_nan(), near, "{row} {column}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_in_words() {
+        let mut draws = Draws::new(4);
+        let x = draws.tensor(&[1, 2, 2, 3], 1.0).expect("draws");
+        for shape in [[3, 3, 3, 4], [1, 1, 2, 4], [0, 1, 3, 4]] {
+            let weight = draws.tensor(&shape, 1.0).expect("draws");
+            let failed = convolve(&x, &weight, None, &Convolution::padded(0));
+            assert!(failed.is_err_and(|e| e.to_string().contains("does not fit")));
+        }
+        let weight = draws.tensor(&[1, 1, 3, 4], 1.0).expect("draws");
+        let still = Convolution {
+            stride: 0,
+            ..Convolution::padded(0)
+        };
+        assert!(convolve(&x, &weight, None, &still).is_err());
+    }
+
+    #[test]
+    fn three_layers_learn_as_with_candle_s_convolution() {
+        let all = vars(
+            &[
+                &[2, 12, 11, 3],
+                &[3, 3, 3, 16],
+                &[16],
+                &[3, 3, 16, 16],
+                &[16],
+                &[3, 3, 16, 3],
+                &[3],
+            ],
+            8,
+        );
+        let of = |f: fn(&Tensor, &Tensor, Option<&Tensor>, &Convolution) -> Result<Tensor>| {
+            let run = || -> Result<Tensor> {
+                let mut x = all[0].as_tensor().clone();
+                for (layer, pair) in all[1..].chunks(2).enumerate() {
+                    let weight = (pair[0].as_tensor() * 0.1)?;
+                    let y = f(
+                        &x,
+                        &weight,
+                        Some(pair[1].as_tensor()),
+                        &Convolution::padded(1),
+                    )?;
+                    x = if layer < 2 { y.relu()? } else { y };
+                }
+                Ok(x)
+            };
+            let y = run().expect("runs");
+            (gradients(&y, &all), y)
+        };
+        let (fast, slow) = (of(convolve), of(plain));
+        close(&fast.1, &slow.1, 2e-6, "values");
+        for (i, (a, b)) in fast.0.iter().zip(&slow.0).enumerate() {
+            close(a, b, 1e-5, &format!("gradient {i}"));
+        }
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let all = vars(&[&[3, 40, 41, 12], &[3, 3, 12, 20], &[20]], 6);
+        let of = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.expect("threads").install(|| {
+                let [x, weight, bias] = [0, 1, 2].map(|i| all[i].as_tensor());
+                let y = convolve(x, weight, Some(bias), &Convolution::padded(1)).expect("runs");
+                let mut found = vec![flat(&y)];
+                found.extend(gradients(&y, &all).iter().map(flat));
+                found
+            })
+        };
+        assert_eq!(of(1), of(3));
+    }
+}
