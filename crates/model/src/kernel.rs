@@ -16,11 +16,12 @@ mod few_rows;
 mod gemm;
 pub mod linear;
 pub mod norm;
+pub mod paste;
 mod patches;
 pub mod rope;
 pub mod rows;
 mod softmax;
 mod storage;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod vectorised;

@@ -28,6 +28,7 @@ mod laws;
 mod layout;
 pub mod memory;
 mod mlp;
+pub mod network;
 mod norm;
 pub mod open;
 mod parity_badge;

@@ -1,0 +1,28 @@
+//! Restoration networks as data: pictures in, pictures out.
+//!
+//! A [`Network`] is a list of operations in the order in which they are computed. What a network computes
+//! ([`forward`]), which input pixels an output can depend on ([`reach`]) and how little has to be computed again after
+//! a change ([`lens`]) are functions over that list, so that none of them has to be written per architecture.
+//!
+//! Values are f32 tensors with channels last, `[N, H, W, C]`; pictures are RGB or grey in 0..=1.
+
+mod axis;
+mod build;
+mod evaluate;
+mod extent;
+pub mod forward;
+pub mod lens;
+pub mod node;
+mod plain;
+pub mod reach;
+pub mod rect;
+#[cfg(test)]
+mod testing;
+
+pub use build::Builder;
+pub use extent::Extent;
+pub use forward::{NoNodeProbe, NodeProbe, forward};
+pub use lens::{Held, Lens};
+pub use node::{ConvolutionWeights, Network, Node, NodeId, Nonlinearity, Operation, Window};
+pub use reach::{Mask, Reach};
+pub use rect::Rect;
