@@ -8,9 +8,12 @@
 
 mod axis;
 mod build;
+pub mod demo;
+pub mod detect;
 mod evaluate;
 mod extent;
 pub mod forward;
+pub mod image_model;
 pub mod lens;
 pub mod node;
 mod plain;
@@ -22,6 +25,7 @@ mod testing;
 pub use build::Builder;
 pub use extent::Extent;
 pub use forward::{NoNodeProbe, NodeProbe, forward};
+pub use image_model::{ImageModel, NetworkCard, is_network, network_file, open_network};
 pub use lens::{Held, Lens};
 pub use node::{ConvolutionWeights, Network, Node, NodeId, Nonlinearity, Operation, Window};
 pub use reach::{Mask, Reach};

@@ -163,7 +163,7 @@ fn locate(reference: &str, options: &OpenOptions) -> Result<ModelFiles> {
     ))
 }
 
-fn with_home(reference: &str) -> PathBuf {
+pub(crate) fn with_home(reference: &str) -> PathBuf {
     match (reference.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(reference),

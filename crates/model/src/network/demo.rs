@@ -1,0 +1,13 @@
+//! Restoration networks that are part of the program.
+
+/// A bundled network.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkDemo {
+    /// After `demo:`.
+    pub name: &'static str,
+    /// A safetensors file.
+    pub weights: &'static [u8],
+}
+
+/// Every bundled network; a new one is a line here.
+pub const NETWORK_DEMOS: &[NetworkDemo] = &[];
