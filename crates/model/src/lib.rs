@@ -32,6 +32,7 @@ pub mod network;
 mod norm;
 pub mod open;
 mod parity_badge;
+mod pickle;
 pub mod probe;
 mod rope;
 mod rope_json;
@@ -46,6 +47,7 @@ mod tensor_form;
 mod tiny;
 mod token_text;
 pub mod tokenizer;
+mod torch_file;
 pub mod weights;
 
 pub use capture::Capture;

@@ -10,6 +10,7 @@ use crate::safetensors_header;
 use crate::source::{OpenSource, Source, name_of};
 pub use crate::stored_tensor::StateTensor;
 use crate::stored_tensor::{Content, Storage};
+use crate::torch_file;
 
 /// What wrappers for training on several devices put before every name.
 const PREFIXES: [&str; 2] = ["module.", "netG."];
@@ -146,7 +147,22 @@ pub fn read_file(path: &Path) -> Result<StateDict> {
 
 pub(crate) fn read(source: &Source) -> Result<StateDict> {
     let file = Arc::new(source.open()?);
-    let (format, wrapper, tensors) = (WeightsFormat::Safetensors, None, safetensors(&file)?);
+    let (format, wrapper, tensors) = match torch_file::format_of(&file)? {
+        Some(format) => {
+            let contents = torch_file::read(&file, format)?;
+            (format, contents.wrapper, contents.tensors)
+        }
+        None if is_torch_name(&file.path) => {
+            return Err(ModelError::file(
+                &file.path,
+                format!(
+                    "{} does not begin as a PyTorch file does, so it is another file or cut off; download it again",
+                    name_of(&file.path)
+                ),
+            ));
+        }
+        None => (WeightsFormat::Safetensors, None, safetensors(&file)?),
+    };
     if tensors.is_empty() {
         return Err(ModelError::file(
             &file.path,
@@ -160,6 +176,15 @@ pub(crate) fn read(source: &Source) -> Result<StateDict> {
         file_bytes: file.length,
         wrapper,
         tensors: without_prefixes(tensors),
+    })
+}
+
+/// Whether a file's name promises one of PyTorch's.
+pub(crate) fn is_torch_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        ["pth", "pt", "ckpt", "bin"]
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
     })
 }
 
