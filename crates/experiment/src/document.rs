@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::image_experiment::{
+    GradientSettings, ImageMethod, IntegratedGradientsSettings, InterventionSettings, LamSettings,
+    OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+};
+use crate::input_section::InputSection;
 use crate::{
     Corruption, Experiment, ExperimentError, Input, InstrumentSettings, RunSettings, TraceSettings,
 };
@@ -12,6 +17,14 @@ use crate::{
 pub(crate) enum InstrumentName {
     Run,
     CausalTrace,
+    CausalEffectMap,
+    Lam,
+    Gradient,
+    IntegratedGradients,
+    Occlusion,
+    Rise,
+    ReceptiveField,
+    Restore,
 }
 
 /// An experiment with each section in its own place, in the order in which it is written.
@@ -25,34 +38,167 @@ pub(crate) struct Document {
     #[serde(default)]
     seed: u32,
     #[serde(default)]
-    input: Input,
+    input: InputSection,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<RunSettings>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     corruption: Option<Corruption>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<TraceSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    intervention: Option<InterventionSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lam: Option<LamSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gradient: Option<GradientSettings>,
+    #[serde(
+        default,
+        rename = "integrated-gradients",
+        skip_serializing_if = "Option::is_none"
+    )]
+    integrated_gradients: Option<IntegratedGradientsSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    occlusion: Option<OcclusionSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rise: Option<RiseSettings>,
+    #[serde(
+        default,
+        rename = "receptive-field",
+        skip_serializing_if = "Option::is_none"
+    )]
+    receptive_field: Option<ReceptiveFieldSettings>,
+}
+
+impl Document {
+    fn of(instrument: InstrumentName, model: String, seed: u32, input: InputSection) -> Self {
+        Self {
+            instrument,
+            model,
+            seed,
+            input,
+            run: None,
+            corruption: None,
+            trace: None,
+            intervention: None,
+            lam: None,
+            gradient: None,
+            integrated_gradients: None,
+            occlusion: None,
+            rise: None,
+            receptive_field: None,
+        }
+    }
+
+    /// The first section that is there.
+    fn any_section(&self) -> Option<&'static str> {
+        [
+            ("run", self.run.is_some()),
+            ("corruption", self.corruption.is_some()),
+            ("trace", self.trace.is_some()),
+            ("intervention", self.intervention.is_some()),
+            ("lam", self.lam.is_some()),
+            ("gradient", self.gradient.is_some()),
+            ("integrated-gradients", self.integrated_gradients.is_some()),
+            ("occlusion", self.occlusion.is_some()),
+            ("rise", self.rise.is_some()),
+            ("receptive-field", self.receptive_field.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, there)| there.then_some(name))
+    }
+
+    /// Takes the settings of the instrument out of their sections.
+    fn take_method(&mut self) -> Method {
+        use ImageMethod as M;
+        let image = match self.instrument {
+            InstrumentName::Run => {
+                return Method::Language(InstrumentSettings::Run {
+                    run: self.run.take().unwrap_or_default(),
+                });
+            }
+            InstrumentName::CausalTrace => {
+                return Method::Language(InstrumentSettings::CausalTrace {
+                    corruption: self.corruption.take().unwrap_or_default(),
+                    trace: self.trace.take().unwrap_or_default(),
+                });
+            }
+            InstrumentName::CausalEffectMap => {
+                M::CausalEffectMap(self.intervention.take().unwrap_or_default())
+            }
+            InstrumentName::Lam => M::Lam(self.lam.take().unwrap_or_default()),
+            InstrumentName::Gradient => M::Gradient(self.gradient.take().unwrap_or_default()),
+            InstrumentName::IntegratedGradients => {
+                M::IntegratedGradients(self.integrated_gradients.take().unwrap_or_default())
+            }
+            InstrumentName::Occlusion => M::Occlusion(self.occlusion.take().unwrap_or_default()),
+            InstrumentName::Rise => M::Rise(self.rise.take().unwrap_or_default()),
+            InstrumentName::ReceptiveField => {
+                M::ReceptiveField(self.receptive_field.take().unwrap_or_default())
+            }
+            InstrumentName::Restore => M::Restore,
+        };
+        Method::Image(image)
+    }
+}
+
+enum Method {
+    Language(InstrumentSettings),
+    Image(ImageMethod),
 }
 
 impl From<Experiment> for Document {
     fn from(experiment: Experiment) -> Self {
-        let (instrument, run, corruption, trace) = match experiment.instrument {
-            InstrumentSettings::Run { run } => (InstrumentName::Run, Some(run), None, None),
-            InstrumentSettings::CausalTrace { corruption, trace } => (
-                InstrumentName::CausalTrace,
-                None,
-                Some(corruption),
-                Some(trace),
-            ),
-        };
-        Self {
+        let Experiment {
+            model,
+            seed,
+            input,
             instrument,
-            model: experiment.model,
-            seed: experiment.seed,
-            input: experiment.input,
-            run,
-            corruption,
-            trace,
+        } = experiment;
+        let words = InputSection::from;
+        match instrument {
+            InstrumentSettings::Run { run } => Self {
+                run: Some(run),
+                ..Self::of(InstrumentName::Run, model, seed, words(input))
+            },
+            InstrumentSettings::CausalTrace { corruption, trace } => Self {
+                corruption: Some(corruption),
+                trace: Some(trace),
+                ..Self::of(InstrumentName::CausalTrace, model, seed, words(input))
+            },
+            InstrumentSettings::Image { input, method } => {
+                let of = |name| Self::of(name, model, seed, input.into());
+                match method {
+                    ImageMethod::CausalEffectMap(settings) => Self {
+                        intervention: Some(settings),
+                        ..of(InstrumentName::CausalEffectMap)
+                    },
+                    ImageMethod::Lam(settings) => Self {
+                        lam: Some(settings),
+                        ..of(InstrumentName::Lam)
+                    },
+                    ImageMethod::Gradient(settings) => Self {
+                        gradient: Some(settings),
+                        ..of(InstrumentName::Gradient)
+                    },
+                    ImageMethod::IntegratedGradients(settings) => Self {
+                        integrated_gradients: Some(settings),
+                        ..of(InstrumentName::IntegratedGradients)
+                    },
+                    ImageMethod::Occlusion(settings) => Self {
+                        occlusion: Some(settings),
+                        ..of(InstrumentName::Occlusion)
+                    },
+                    ImageMethod::Rise(settings) => Self {
+                        rise: Some(settings),
+                        ..of(InstrumentName::Rise)
+                    },
+                    ImageMethod::ReceptiveField(settings) => Self {
+                        receptive_field: Some(settings),
+                        ..of(InstrumentName::ReceptiveField)
+                    },
+                    ImageMethod::Restore => of(InstrumentName::Restore),
+                }
+            }
         }
     }
 }
@@ -60,39 +206,42 @@ impl From<Experiment> for Document {
 impl TryFrom<Document> for Experiment {
     type Error = ExperimentError;
 
-    fn try_from(document: Document) -> Result<Self, Self::Error> {
-        let Document {
-            instrument,
-            model,
-            seed,
-            input,
-            run,
-            corruption,
-            trace,
-        } = document;
-        let misplaced = |section: &str, name: &str| {
-            Err(ExperimentError::invalid(format!(
+    fn try_from(mut document: Document) -> Result<Self, Self::Error> {
+        let method = document.take_method();
+        let name = match &method {
+            Method::Language(settings) => settings.name(),
+            Method::Image(method) => method.name(),
+        };
+        if let Some(section) = document.any_section() {
+            return Err(ExperimentError::invalid(format!(
                 "The section [{section}] does not belong to the instrument \"{name}\"; remove it or change the \
                  instrument."
-            )))
-        };
-        let instrument = match instrument {
-            InstrumentName::Run if corruption.is_some() => return misplaced("corruption", "run"),
-            InstrumentName::Run if trace.is_some() => return misplaced("trace", "run"),
-            InstrumentName::Run => InstrumentSettings::Run {
-                run: run.unwrap_or_default(),
-            },
-            InstrumentName::CausalTrace if run.is_some() => {
-                return misplaced("run", "causal-trace");
+            )));
+        }
+        let (words, image) = document.input.split();
+        let (input, instrument) = match method {
+            Method::Language(settings) if image == Default::default() => (words, settings),
+            Method::Image(method) if words == Input::default() => (
+                Input::default(),
+                InstrumentSettings::Image {
+                    input: image,
+                    method,
+                },
+            ),
+            _ => {
+                return Err(ExperimentError::invalid(format!(
+                    "The section [input] holds keys that do not belong to the instrument \"{name}\"; it is about {}.",
+                    if matches!(method, Method::Image(_)) {
+                        "an image, not a prompt"
+                    } else {
+                        "a prompt, not an image"
+                    }
+                )));
             }
-            InstrumentName::CausalTrace => InstrumentSettings::CausalTrace {
-                corruption: corruption.unwrap_or_default(),
-                trace: trace.unwrap_or_default(),
-            },
         };
         Ok(Experiment {
-            model,
-            seed,
+            model: document.model,
+            seed: document.seed,
             input,
             instrument,
         })

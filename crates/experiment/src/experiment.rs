@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
+use crate::image_experiment::{Bank, ImageInput, ImageMethod, InterventionSettings};
 use crate::{Metric, SitePattern};
 
 /// A question to a model, small enough to read and to send by mail.
@@ -16,6 +17,37 @@ pub struct Experiment {
     pub seed: u32,
     pub input: Input,
     pub instrument: InstrumentSettings,
+}
+
+impl Experiment {
+    /// The files that the experiment reads beside its model: noise, images, patches.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.clone()
+            .files_mut()
+            .into_iter()
+            .map(|f| f.clone())
+            .collect()
+    }
+
+    pub(crate) fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        match &mut self.instrument {
+            InstrumentSettings::Run { .. } => Vec::new(),
+            InstrumentSettings::CausalTrace { corruption, .. } => match corruption {
+                Corruption::Noise { file, .. } => file.iter_mut().collect(),
+                Corruption::Replace { .. } => Vec::new(),
+            },
+            InstrumentSettings::Image { input, method } => {
+                let bank = match method {
+                    ImageMethod::CausalEffectMap(InterventionSettings {
+                        bank: Bank::File(path),
+                        ..
+                    }) => Some(path),
+                    _ => None,
+                };
+                input.files_mut().chain(bank).collect()
+            }
+        }
+    }
 }
 
 /// The prompt and what is asked about it.
@@ -50,6 +82,11 @@ pub enum InstrumentSettings {
         corruption: Corruption,
         trace: TraceSettings,
     },
+    /// Of a network that turns images into images; the experiment's own `input` is empty.
+    Image {
+        input: ImageInput,
+        method: ImageMethod,
+    },
 }
 
 impl InstrumentSettings {
@@ -58,6 +95,7 @@ impl InstrumentSettings {
         match self {
             InstrumentSettings::Run { .. } => "run",
             InstrumentSettings::CausalTrace { .. } => "causal-trace",
+            InstrumentSettings::Image { method, .. } => method.name(),
         }
     }
 }

@@ -114,6 +114,8 @@ pub struct Field {
     pub paired_with: Option<Vec<f32>>,
     /// Standard error of each cell's effect: of the mean of the differences, sample by sample, to `paired_with`.
     pub effect_stderr: Option<Vec<f32>>,
+    /// Means smaller than this, in either direction, are zero.
+    pub zero_below: f32,
     /// True where a cell has been measured.
     pub mask: Vec<bool>,
     pub metric: Option<Metric>,
@@ -134,6 +136,7 @@ impl Field {
             samples: None,
             paired_with: None,
             effect_stderr: None,
+            zero_below: 0.0,
             mask: vec![false; cells],
             metric: None,
             reference: BTreeMap::new(),
@@ -157,7 +160,7 @@ impl Field {
         Ok(field)
     }
 
-    /// A field ready to receive `samples` samples per cell through [`Field::set_samples`].
+    /// A field ready to receive up to `samples` samples per cell through [`Field::set_samples`].
     pub fn sampled(name: &str, axes: Vec<Axis>, samples: usize) -> Self {
         let mut field = Self::unmeasured(name, axes);
         let cells = field.values.len();
@@ -221,24 +224,36 @@ impl Field {
             return &[];
         };
         let per_cell = samples.len().checked_div(self.values.len()).unwrap_or(0);
-        samples
+        let all = samples
             .get(cell * per_cell..(cell + 1) * per_cell)
-            .unwrap_or(&[])
+            .unwrap_or(&[]);
+        let taken = self.count.as_ref().and_then(|c| c.get(cell));
+        match taken {
+            Some(&taken) if self.mask[cell] => &all[..all.len().min(taken as usize)],
+            _ => all,
+        }
     }
 
-    /// Stores a cell's samples and from them its mean, standard error and count.
+    /// Stores a cell's samples, in place of those that it had, and from them its mean, standard error and count.
     ///
-    /// A cell outside the field, or a number of samples other than the field was made for, is ignored.
+    /// Where there are fewer than the field has room for, the rest is NaN. A cell outside the field, or more samples
+    /// than the field was made for, is ignored.
     pub fn set_samples(&mut self, cell: usize, samples: &[f32]) {
         let cells = self.values.len();
         let Some(all) = &mut self.samples else { return };
-        if cell >= cells || samples.is_empty() || all.len() != cells * samples.len() {
+        if cell >= cells || samples.is_empty() || all.len() < cells * samples.len() {
             return;
         }
-        let n = samples.len();
-        all[cell * n..(cell + 1) * n].copy_from_slice(samples);
+        let (n, room) = (samples.len(), all.len() / cells);
+        let place = &mut all[cell * room..(cell + 1) * room];
+        place.fill(f32::NAN);
+        place[..n].copy_from_slice(samples);
         let (mean, stderr) = mean_and_stderr(samples);
-        self.values[cell] = mean;
+        self.values[cell] = if mean.abs() < self.zero_below {
+            0.0
+        } else {
+            mean
+        };
         self.mask[cell] = true;
         if let Some(s) = &mut self.stderr {
             s[cell] = stderr;
@@ -281,6 +296,22 @@ mod tests {
         let stderr = field.stderr.as_ref().expect("sampled")[1];
         assert!((stderr - (5.0f32 / 3.0 / 4.0).sqrt()).abs() < 1e-6);
         assert_eq!(field.samples_of(1), [1.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn a_cell_may_have_fewer_samples_than_another_and_small_means_are_zero() {
+        let mut field = Field::sampled("f", vec![Axis::numbered("row", 3)], 3);
+        field.zero_below = 0.1;
+        field.set_samples(0, &[0.5, 0.7]);
+        field.set_samples(0, &[0.5]);
+        field.set_samples(1, &[0.3, -0.3, 0.1]);
+        field.set_samples(2, &[0.0; 4]);
+        assert_eq!(field.samples_of(0), [0.5]);
+        assert_eq!(field.samples_of(1).len(), 3);
+        assert_eq!(field.values[1], 0.0);
+        assert!(field.stderr.as_ref().expect("sampled")[1] > 0.1);
+        assert_eq!(field.mask, [true, true, false]);
+        assert_eq!(field.count.as_deref(), Some(&[1, 3, 0][..]));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The keys an experiment may hold, and the nearest one to a key that it may not.
 
+use toml::{Table, Value};
+
 /// What a key holds, as far as reading `key=value` from a command line has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
@@ -10,7 +12,39 @@ pub(crate) enum Holds {
 
 use Holds::{Other, Text, TextList};
 
-pub(crate) const INSTRUMENTS: &[&str] = &["run", "causal-trace"];
+pub(crate) const INSTRUMENTS: &[&str] = &[
+    "run",
+    "causal-trace",
+    "causal-effect-map",
+    "lam",
+    "gradient",
+    "integrated-gradients",
+    "occlusion",
+    "rise",
+    "receptive-field",
+    "restore",
+];
+
+/// The instruments about a prompt; the others are about an image.
+const OF_PROMPTS: &[&str] = &["run", "causal-trace"];
+
+/// What decides which keys a section may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kinds<'a> {
+    pub(crate) instrument: &'a str,
+    pub(crate) corruption: &'a str,
+}
+
+impl<'a> Kinds<'a> {
+    pub(crate) fn of(table: &'a Table) -> Self {
+        let text = |value: Option<&'a Value>| value.and_then(Value::as_str);
+        Self {
+            instrument: text(table.get("instrument")).unwrap_or("run"),
+            corruption: text(table.get("corruption").and_then(|c| c.get("kind")))
+                .unwrap_or("noise"),
+        }
+    }
+}
 
 const TOP: &[(&str, Holds)] = &[
     ("instrument", Text),
@@ -20,6 +54,21 @@ const TOP: &[(&str, Holds)] = &[
     ("run", Other),
     ("corruption", Other),
     ("trace", Other),
+    ("intervention", Other),
+    ("lam", Other),
+    ("gradient", Other),
+    ("integrated-gradients", Other),
+    ("occlusion", Other),
+    ("rise", Other),
+    ("receptive-field", Other),
+];
+const IMAGE: &[(&str, Holds)] = &[
+    ("image", Text),
+    ("truth", Text),
+    ("region", Other),
+    ("task", Text),
+    ("sigma", Other),
+    ("scale", Other),
 ];
 const INPUT: &[(&str, Holds)] = &[
     ("prompt", Text),
@@ -45,19 +94,75 @@ const TRACE: &[(&str, Holds)] = &[
     ("severed", TextList),
     ("engine", Text),
 ];
+const INTERVENTION: &[(&str, Holds)] = &[
+    ("bank", Text),
+    ("block", Other),
+    ("coarse", Other),
+    ("fine", Other),
+    ("tolerance", Other),
+    ("draws", Text),
+    ("engine", Text),
+    ("compatible", TextList),
+    ("mediation", Other),
+];
+const LAM: &[(&str, Holds)] = &[
+    ("path", Text),
+    ("detector", Text),
+    ("sigma", Other),
+    ("fold", Other),
+    ("kernel", Other),
+];
+const GRADIENT: &[(&str, Holds)] = &[("detector", Text)];
+const INTEGRATED_GRADIENTS: &[(&str, Holds)] =
+    &[("baseline", Text), ("steps", Other), ("detector", Text)];
+const OCCLUSION: &[(&str, Holds)] = &[("block", Other), ("fill", Text), ("engine", Text)];
+const RISE: &[(&str, Holds)] = &[("masks", Other), ("grid", Other), ("probability", Other)];
+const RECEPTIVE_FIELD: &[(&str, Holds)] = &[("inputs", Other)];
 
-/// The keys of a section; `kind` is the corruption's kind. `None` for a section that does not exist; the keys outside
-/// all sections stand under "".
-pub(crate) fn of_section(section: &str, kind: &str) -> Option<&'static [(&'static str, Holds)]> {
-    match (section, kind) {
-        ("", _) => Some(TOP),
-        ("input", _) => Some(INPUT),
-        ("run", _) => Some(RUN),
-        ("corruption", "replace") => Some(REPLACE),
-        ("corruption", _) => Some(NOISE),
-        ("trace", _) => Some(TRACE),
-        _ => None,
+/// The keys of a section. `None` for a section that does not exist; the keys outside all sections stand under "".
+pub(crate) fn of_section(
+    section: &str,
+    kinds: Kinds<'_>,
+) -> Option<&'static [(&'static str, Holds)]> {
+    Some(match section {
+        "" => TOP,
+        "input" if !INSTRUMENTS.contains(&kinds.instrument) => INPUT,
+        "input" if OF_PROMPTS.contains(&kinds.instrument) => INPUT,
+        "input" => IMAGE,
+        "run" => RUN,
+        "corruption" if kinds.corruption == "replace" => REPLACE,
+        "corruption" => NOISE,
+        "trace" => TRACE,
+        "intervention" => INTERVENTION,
+        "lam" => LAM,
+        "gradient" => GRADIENT,
+        "integrated-gradients" => INTEGRATED_GRADIENTS,
+        "occlusion" => OCCLUSION,
+        "rise" => RISE,
+        "receptive-field" => RECEPTIVE_FIELD,
+        _ => return None,
+    })
+}
+
+/// The sections that hold an instrument's settings, beside `input`.
+pub(crate) fn settings_of(instrument: &str) -> &'static [&'static str] {
+    match instrument {
+        "run" => &["run"],
+        "causal-trace" => &["corruption", "trace"],
+        "causal-effect-map" => &["intervention"],
+        "lam" => &["lam"],
+        "gradient" => &["gradient"],
+        "integrated-gradients" => &["integrated-gradients"],
+        "occlusion" => &["occlusion"],
+        "rise" => &["rise"],
+        "receptive-field" => &["receptive-field"],
+        _ => &[],
     }
+}
+
+/// The names of all sections.
+pub(crate) fn sections() -> impl Iterator<Item = &'static str> {
+    TOP.iter().skip(3).map(|key| key.0)
 }
 
 /// The known name with the fewest edits to `name`, if it is near enough to be meant.

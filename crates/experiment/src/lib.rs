@@ -10,6 +10,8 @@ mod document;
 pub mod error;
 pub mod experiment;
 pub mod field;
+pub mod image_experiment;
+mod input_section;
 pub mod intervention;
 mod keys;
 pub mod metric;
@@ -23,6 +25,7 @@ pub mod result_read;
 pub mod result_write;
 pub mod site;
 pub mod validate;
+mod validate_image;
 pub mod whole_file;
 pub mod write;
 
@@ -32,6 +35,7 @@ pub use experiment::{
     TraceSettings,
 };
 pub use field::{Array, Axis, Field, Labels};
+pub use image_experiment::{ImageInput, ImageMethod, ImageSource, ImageTask};
 pub use intervention::{Action, Intervention, Select};
 pub use metric::Metric;
 pub use npy::read_npy;

@@ -15,9 +15,12 @@ pub enum Metric {
     Logit,
     /// The answer's logit minus the foil's.
     LogitDifference,
+    /// Of an image against the truth, in a region, dB.
+    Psnr,
 }
 
 impl Metric {
+    /// Those of a next-token distribution.
     pub const ALL: [Metric; 4] = [
         Metric::Probability,
         Metric::LogProbability,
@@ -32,6 +35,7 @@ impl Metric {
             Metric::LogProbability => "log-probability",
             Metric::Logit => "logit",
             Metric::LogitDifference => "logit-difference",
+            Metric::Psnr => "psnr",
         }
     }
 
@@ -39,8 +43,17 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Metric::LogProbability => "nats",
+            Metric::Psnr => "dB",
             _ => "",
         }
+    }
+
+    /// The metric of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Metric::ALL
+            .into_iter()
+            .chain([Metric::Psnr])
+            .find(|metric| metric.name() == name)
     }
 
     /// Whether a foil must be named.
@@ -50,7 +63,7 @@ impl Metric {
 
     /// Reads the metric off one row of logits over the vocabulary.
     ///
-    /// Returns `None` if `answer` (or, where needed, `foil`) is missing or outside the row.
+    /// Returns `None` if `answer` (or, where needed, `foil`) is missing or outside the row, and of a metric of images.
     pub fn of(self, logits: &[f32], answer: u32, foil: Option<u32>) -> Option<f32> {
         let a = *logits.get(answer as usize)?;
         match self {
@@ -58,6 +71,7 @@ impl Metric {
             Metric::LogitDifference => Some(a - *logits.get(foil? as usize)?),
             Metric::Probability => Some(log_probability(logits, a).exp() as f32),
             Metric::LogProbability => Some(log_probability(logits, a) as f32),
+            Metric::Psnr => None,
         }
     }
 }

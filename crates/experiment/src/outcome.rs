@@ -60,6 +60,71 @@ pub struct Summary {
     pub passes_plain: f64,
     /// Most memory held, bytes, as estimated for weights, caches and batch.
     pub peak_bytes: u64,
+    /// Sizes and task, where the experiment is about an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageSummary>,
+    /// How many blocks of a causal effect map help and harm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effects: Option<EffectCounts>,
+}
+
+/// What an experiment on an image was about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageSummary {
+    /// Width and height of what the network saw, pixels.
+    pub input_size: [usize; 2],
+    /// Width and height of the output, pixels.
+    pub output_size: [usize; 2],
+    /// Colours of the output: 1 or 3.
+    pub channels: usize,
+    /// Pixels of the output for one of the input, along each side.
+    pub scale: usize,
+    pub task: String,
+    /// Standard deviation of the noise, 0 to 255.
+    pub sigma: Option<f64>,
+    /// Whether there was a truth to compare with.
+    pub truth: bool,
+    /// x, y, width, height in the output's pixels.
+    pub region: Option<[usize; 4]>,
+    /// Side of a block, in the output's pixels.
+    pub block: Option<usize>,
+}
+
+/// Counts of the blocks of a causal effect map, those of the region apart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EffectCounts {
+    /// Blocks outside the region whose intervention raised the PSNR: they harm.
+    pub negative: usize,
+    /// Blocks outside the region whose intervention lowered the PSNR: they help.
+    pub positive: usize,
+    /// Blocks outside the region of no effect, the unreachable ones among them.
+    pub zero: usize,
+    /// Of the negative ones, those of more than two standard errors.
+    pub significant_negative: usize,
+    /// Of the positive ones, those of more than two standard errors.
+    pub significant_positive: usize,
+    /// Blocks that touch the region.
+    pub region: usize,
+    /// Blocks that cannot reach the region, by the network's own operations.
+    pub unreachable: usize,
+    /// Blocks that went through the second stage.
+    pub refined: usize,
+    /// The strongest effects outside the region.
+    pub min: Option<BlockEffect>,
+    pub max: Option<BlockEffect>,
+}
+
+/// The effect of one block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BlockEffect {
+    pub row: usize,
+    pub column: usize,
+    /// dB.
+    pub effect: f32,
+    #[serde(deserialize_with = "number_or_nan")]
+    pub stderr: f32,
 }
 
 /// The next-token distribution at the last position of one kind of run.

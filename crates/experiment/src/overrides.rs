@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::ExperimentError;
-use crate::keys::{self, Holds};
+use crate::keys::{self, Holds, Kinds};
 use crate::read::did_you_mean;
 
 /// Sets one key, named as `seed` or `trace.window`, to a TOML value; a key that holds text may have it bare.
@@ -15,23 +15,17 @@ pub(crate) fn apply(table: &mut Table, text: &str) -> Result<(), ExperimentError
     };
     let path = path.trim();
     let (section, key) = path.split_once('.').unwrap_or(("", path));
-    let current = table
-        .get("corruption")
-        .and_then(|c| c.get("kind"))
-        .and_then(Value::as_str)
-        .unwrap_or("noise")
-        .to_string();
+    let kinds = Kinds::of(table);
     let unknown = |name: &str, known: Vec<&str>| {
         ExperimentError::invalid(format!(
             "The override \"{text}\" names \"{name}\", which an experiment does not have{}.",
             did_you_mean(name, known.into_iter())
         ))
     };
-    let Some(known) = keys::of_section(section, &current) else {
-        let sections = vec!["input", "run", "corruption", "trace"];
-        return Err(unknown(section, sections));
+    let Some(known) = keys::of_section(section, kinds) else {
+        return Err(unknown(section, keys::sections().collect()));
     };
-    let is_section = section.is_empty() && keys::of_section(key, &current).is_some();
+    let is_section = section.is_empty() && keys::of_section(key, kinds).is_some();
     let holds = known.iter().find(|k| k.0 == key).map(|k| k.1);
     let holds = match holds {
         Some(holds) if !is_section => holds,
@@ -47,6 +41,12 @@ pub(crate) fn apply(table: &mut Table, text: &str) -> Result<(), ExperimentError
             "The value in the override \"{text}\" is not a TOML value; numbers are written as 4, lists as [1, 2]."
         ))
     })?;
+    if let ("", "instrument", Some(name)) = (section, key, value.as_str()) {
+        // The settings of the former instrument would otherwise stand in the way of the new one.
+        let former = keys::settings_of(Kinds::of(table).instrument);
+        let new = keys::settings_of(name);
+        table.retain(|key, _| !former.contains(&key) || new.contains(&key));
+    }
     let target = if section.is_empty() {
         table
     } else {
@@ -66,7 +66,18 @@ pub(crate) fn apply(table: &mut Table, text: &str) -> Result<(), ExperimentError
         .then(|| value.as_str().map(str::to_string))
         .flatten();
     target.insert(key.to_string(), value);
-    if let Some(keys) = new_kind.and_then(|kind| keys::of_section("corruption", &kind)) {
+    let instrument = "causal-trace";
+    let new_keys = |kind: String| {
+        let corruption = kind.as_str();
+        keys::of_section(
+            "corruption",
+            Kinds {
+                instrument,
+                corruption,
+            },
+        )
+    };
+    if let Some(keys) = new_kind.and_then(new_keys) {
         // What only the former kind has would otherwise stand in the way of the new one.
         target.retain(|key, _| keys.iter().any(|k| k.0 == key));
     }

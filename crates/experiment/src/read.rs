@@ -5,10 +5,10 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use crate::keys::{self, nearest};
+use crate::keys::{self, Kinds, nearest};
 use crate::overrides::apply;
 use crate::validate::validate;
-use crate::{Corruption, Experiment, ExperimentError, InstrumentSettings};
+use crate::{Experiment, ExperimentError};
 
 /// Longest experiment file that is read, bytes.
 const MAX_BYTES: u64 = 16 << 20;
@@ -16,7 +16,7 @@ const MAX_BYTES: u64 = 16 << 20;
 /// Reads an experiment file, TOML or JSON (told apart by the ending `.json`, else by the first character), applies
 /// `--set` overrides of the form `key=value` and checks the result.
 ///
-/// A relative noise file is taken relative to the experiment's folder.
+/// Relative files (noise, images, patches) are taken relative to the experiment's folder.
 ///
 /// # Errors
 /// If the file cannot be read, is not an experiment, or asks for something that cannot be meant.
@@ -47,15 +47,12 @@ pub fn read_experiment(path: &Path, overrides: &[String]) -> Result<Experiment, 
         path: path.to_path_buf(),
     })?;
     let mut experiment = experiment(table, overrides)?;
-    if let (InstrumentSettings::CausalTrace { corruption, .. }, Some(folder)) =
-        (&mut experiment.instrument, path.parent())
-        && let Corruption::Noise {
-            file: Some(file), ..
-        } = corruption
-    {
-        let beside = folder.join(&*file);
-        // Whole, so that the experiment means the same file when it is written to another folder.
-        *file = std::path::absolute(&beside).unwrap_or(beside);
+    if let Some(folder) = path.parent() {
+        for file in experiment.files_mut() {
+            let beside = folder.join(&*file);
+            // Whole, so that the experiment means the same file when it is written to another folder.
+            *file = std::path::absolute(&beside).unwrap_or(beside);
+        }
     }
     Ok(experiment)
 }
@@ -184,16 +181,12 @@ fn check_instrument(table: &Table) -> Result<(), ExperimentError> {
 }
 
 fn check_keys(table: &Table) -> Result<(), ExperimentError> {
-    let kind = table
-        .get("corruption")
-        .and_then(|c| c.get("kind"))
-        .and_then(Value::as_str)
-        .unwrap_or("noise");
-    check_section("", table, kind)?;
+    let kinds = Kinds::of(table);
+    check_section("", table, kinds)?;
     for (name, value) in table {
         match value {
-            Value::Table(section) => check_section(name, section, kind)?,
-            value if keys::of_section(name, kind).is_some() => {
+            Value::Table(section) => check_section(name, section, kinds)?,
+            value if keys::of_section(name, kinds).is_some() => {
                 return Err(ExperimentError::invalid(format!(
                     "The key \"{name}\" must be a section, [{name}], not {value}."
                 )));
@@ -209,8 +202,8 @@ fn check_keys(table: &Table) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-fn check_section(section: &str, table: &Table, kind: &str) -> Result<(), ExperimentError> {
-    let Some(known) = keys::of_section(section, kind) else {
+fn check_section(section: &str, table: &Table, kinds: Kinds<'_>) -> Result<(), ExperimentError> {
+    let Some(known) = keys::of_section(section, kinds) else {
         return Ok(());
     };
     let names = || known.iter().map(|k| k.0);
@@ -220,7 +213,7 @@ fn check_section(section: &str, table: &Table, kind: &str) -> Result<(), Experim
         }
         let place = match section {
             "" => "the experiment".to_string(),
-            "corruption" => format!("[corruption] of kind \"{kind}\""),
+            "corruption" => format!("[corruption] of kind \"{}\"", kinds.corruption),
             name => format!("[{name}]"),
         };
         return Err(ExperimentError::invalid(format!(

@@ -197,9 +197,14 @@ impl Members {
             };
             field.pair_with(paired.clone());
         }
+        if let Some(stored) = of("zero_below") {
+            let Values::F32(value) = &stored.values else {
+                return Err(wrong("zero_below"));
+            };
+            field.zero_below = value.first().copied().ok_or_else(|| wrong("zero_below"))?;
+        }
         if let Some(text) = self.text(&format!("{name}.metric"))? {
-            let metric = Metric::ALL.into_iter().find(|m| m.name() == text);
-            field.metric = Some(metric.ok_or_else(|| wrong("metric"))?);
+            field.metric = Some(Metric::named(text).ok_or_else(|| wrong("metric"))?);
         }
         field.reference = self.references(&format!("{name}.reference."));
         Ok(field)

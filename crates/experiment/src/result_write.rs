@@ -20,7 +20,8 @@ const JSON: &str = "result.json";
 ///
 /// The archive's members, for a field F: `F.values` (float32), `F.mask` (true = measured), `F.axes` (names, in
 /// order); where there are any `F.stderr`, `F.count`, `F.samples` (one more axis), `F.paired_with` (the samples of the
-/// run that effects are measured against), `F.effect_stderr`, `F.metric`, `F.reference.NAME`.
+/// run that effects are measured against), `F.effect_stderr`, `F.zero_below` (smaller
+/// means are zero), `F.metric`, `F.reference.NAME`.
 /// Labels are `axis.NAME`, or `F.axis.NAME` where another field has an axis of that name with other labels. Of the
 /// whole: `experiment`, `provenance`, `summary`, `distributions` (JSON text) and `reference.NAME`.
 ///
@@ -171,6 +172,9 @@ fn field_members<'a>(
     add("mask", &shape, Values::Bool(field.mask.clone()));
     let names: Vec<String> = field.axes.iter().map(|a| a.name.clone()).collect();
     add("axes", &[names.len()], Values::Text(names));
+    if field.zero_below > 0.0 {
+        add("zero_below", &[], Values::F32(vec![field.zero_below]));
+    }
     if let Some(metric) = field.metric {
         add("metric", &[], Values::Text(vec![metric.name().to_string()]));
     }

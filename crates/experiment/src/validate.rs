@@ -1,8 +1,8 @@
 //! What can be wrong with an experiment before any model is opened.
 
 use crate::{
-    Corruption, Experiment, ExperimentError, Input, InstrumentSettings, RunSettings, TraceKind,
-    TraceSettings,
+    Corruption, Experiment, ExperimentError, Input, InstrumentSettings, Metric, RunSettings,
+    TraceKind, TraceSettings, validate_image,
 };
 
 /// Noise samples beyond which only the wait grows.
@@ -16,17 +16,21 @@ pub fn validate(experiment: &Experiment) -> Result<(), ExperimentError> {
     if experiment.model.trim().is_empty() {
         return refuse("The experiment's model is empty; write demo:NAME, a folder or a hub name.");
     }
-    check_input(&experiment.input)?;
     match &experiment.instrument {
-        InstrumentSettings::Run { run } => check_run(run),
+        InstrumentSettings::Run { run } => {
+            check_input(&experiment.input)?;
+            check_run(run)
+        }
+        InstrumentSettings::Image { input, method } => validate_image::check(input, method),
         InstrumentSettings::CausalTrace { corruption, trace } => {
+            check_input(&experiment.input)?;
             check_corruption(&experiment.input, corruption)?;
             check_trace(&experiment.input, trace)
         }
     }
 }
 
-fn refuse<T>(message: impl Into<String>) -> Result<T, ExperimentError> {
+pub(crate) fn refuse<T>(message: impl Into<String>) -> Result<T, ExperimentError> {
     Err(ExperimentError::invalid(message))
 }
 
@@ -214,6 +218,12 @@ fn check_trace(input: &Input, trace: &TraceSettings) -> Result<(), ExperimentErr
                 kind.name()
             ));
         }
+    }
+    if trace.metric == Metric::Psnr {
+        return refuse(
+            "The metric \"psnr\" is of images; set trace.metric to probability, log-probability, logit or \
+             logit-difference.",
+        );
     }
     if trace.metric.needs_foil() && input.foil.is_none() {
         return refuse(format!(

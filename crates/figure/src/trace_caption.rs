@@ -166,6 +166,6 @@ pub(crate) fn kind(field: &Field) -> Option<TraceKind> {
 fn settings(outcome: &Outcome) -> Option<&TraceSettings> {
     match &outcome.experiment.instrument {
         InstrumentSettings::CausalTrace { trace, .. } => Some(trace),
-        InstrumentSettings::Run { .. } => None,
+        InstrumentSettings::Run { .. } | InstrumentSettings::Image { .. } => None,
     }
 }

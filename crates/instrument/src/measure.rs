@@ -4,10 +4,12 @@ use std::time::{Instant, SystemTime};
 
 use candle_core::Tensor;
 use whyfinder_experiment::date::rfc3339;
-use whyfinder_experiment::{Experiment, InstrumentSettings, Outcome, Provenance, validate};
+use whyfinder_experiment::{
+    Experiment, ImageMethod, InstrumentSettings, Outcome, Provenance, validate,
+};
 use whyfinder_model::{Decoder, LanguageModel, Pass, Unembed};
 
-use crate::error::Result;
+use crate::error::{InstrumentError, Result};
 use crate::memory::{Budget, row_flops};
 use crate::report::Observer;
 use crate::{causal_trace, run};
@@ -43,6 +45,7 @@ pub fn measure(
         InstrumentSettings::CausalTrace { corruption, trace } => {
             causal_trace::measure(model, experiment, corruption, trace, observer, budget)
         }
+        InstrumentSettings::Image { method, .. } => Err(needs_an_image_network(method)),
     }
 }
 
@@ -60,7 +63,16 @@ pub fn estimate(model: &LanguageModel, experiment: &Experiment, budget: &Budget)
         InstrumentSettings::CausalTrace { corruption, trace } => {
             causal_trace::estimate(model, experiment, corruption, trace, budget)
         }
+        InstrumentSettings::Image { method, .. } => Err(needs_an_image_network(method)),
     }
+}
+
+fn needs_an_image_network(method: &ImageMethod) -> InstrumentError {
+    InstrumentError::unfit(format!(
+        "The instrument \"{}\" is for networks that turn images into images, and this is a language model; name a \
+         restoration network.",
+        method.name()
+    ))
 }
 
 /// Where the numbers of a run come from.

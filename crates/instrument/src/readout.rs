@@ -62,6 +62,11 @@ impl Readout {
             Metric::LogitDifference => answer - of(self.foil)?,
             Metric::LogProbability => softmax.log_probability(answer) as f32,
             Metric::Probability => softmax.log_probability(answer).exp() as f32,
+            Metric::Psnr => {
+                return Err(InstrumentError::unfit(
+                    "A next-token distribution has no PSNR; choose another metric.",
+                ));
+            }
         })
     }
 }

@@ -2,12 +2,11 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use whyfinder_experiment::{Corruption, Experiment, InstrumentSettings};
+use whyfinder_experiment::Experiment;
 
 use crate::answers::Answers;
 use crate::fingerprint;
@@ -241,17 +240,12 @@ impl<L: Laboratory> Thread<'_, L> {
     /// The experiment word for word, and the state of the files that it names.
     fn key(&self, experiment: &Experiment) -> String {
         let model = self.laboratory.fingerprint(&experiment.model);
-        let noise = match &experiment.instrument {
-            InstrumentSettings::CausalTrace {
-                corruption:
-                    Corruption::Noise {
-                        file: Some(file), ..
-                    },
-                ..
-            } => fingerprint::of(Path::new(file)),
-            _ => String::new(),
-        };
-        format!("{experiment:?}\n{model}\n{noise}")
+        let files: String = experiment
+            .files()
+            .iter()
+            .map(|file| fingerprint::of(file))
+            .collect();
+        format!("{experiment:?}\n{model}\n{files}")
     }
 }
 

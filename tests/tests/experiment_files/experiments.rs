@@ -9,7 +9,7 @@ use whyfinder_experiment::{
 
 use crate::{RUN, TRACE, read};
 
-fn refusal(text: &str, overrides: &[&str]) -> String {
+pub(crate) fn refusal(text: &str, overrides: &[&str]) -> String {
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
     let message = parse_experiment(text, &overrides)
         .expect_err("must be refused")
@@ -21,7 +21,7 @@ fn refusal(text: &str, overrides: &[&str]) -> String {
     message
 }
 
-fn with(text: &str, overrides: &[&str]) -> Experiment {
+pub(crate) fn with(text: &str, overrides: &[&str]) -> Experiment {
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
     parse_experiment(text, &overrides).expect("a good experiment")
 }
@@ -29,7 +29,7 @@ fn with(text: &str, overrides: &[&str]) -> Experiment {
 fn trace_of(experiment: &Experiment) -> (&Corruption, &TraceSettings) {
     match &experiment.instrument {
         InstrumentSettings::CausalTrace { corruption, trace } => (corruption, trace),
-        InstrumentSettings::Run { .. } => panic!("a causal trace was written"),
+        _ => panic!("a causal trace was written"),
     }
 }
 

@@ -3,6 +3,7 @@
 use whyfinder_experiment::{Experiment, parse_experiment};
 
 mod experiments;
+mod image_experiments;
 mod results;
 
 const TRACE: &str = r#"

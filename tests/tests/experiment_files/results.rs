@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
+use whyfinder_experiment::outcome::{
+    BlockEffect, Distribution, EffectCounts, ImageSummary, Summary, TokenProbability,
+};
 use whyfinder_experiment::{
     Axis, Field, Metric, Outcome, Provenance, read_npy, read_result, write_result,
 };
@@ -51,6 +53,7 @@ fn outcome() -> Outcome {
             passes: 12.25,
             passes_plain: 100.0,
             peak_bytes: 1 << 40,
+            ..Summary::default()
         },
         provenance: Provenance {
             program: "whyfinder 0.1.0".into(),
@@ -98,6 +101,60 @@ fn a_result_comes_back_bit_for_bit() {
             }
         }
     }
+}
+
+#[test]
+fn a_map_of_effects_comes_back_with_its_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut written = outcome();
+    written.experiment = read(crate::image_experiments::MAP);
+    let axes = vec![Axis::numbered("row", 2), Axis::numbered("column", 2)];
+    let mut effect = Field::sampled("effect", axes, 5);
+    effect.zero_below = 0.01;
+    effect.metric = Some(Metric::Psnr);
+    effect.set_samples(0, &[0.5, 0.7, 0.6, 0.5, 0.9]);
+    effect.set_samples(3, &[0.001, 0.002]);
+    let block = BlockEffect {
+        row: 0,
+        column: 0,
+        effect: 0.64,
+        stderr: f32::NAN,
+    };
+    written.fields = vec![effect];
+    written.summary.image = Some(ImageSummary {
+        input_size: [64, 48],
+        output_size: [256, 192],
+        channels: 3,
+        scale: 4,
+        task: "super-resolution".into(),
+        truth: true,
+        region: Some([96, 152, 32, 32]),
+        block: Some(8),
+        ..ImageSummary::default()
+    });
+    written.summary.effects = Some(EffectCounts {
+        positive: 1,
+        zero: 1,
+        refined: 1,
+        max: Some(block),
+        ..EffectCounts::default()
+    });
+    write_result(folder.path(), &written).expect("writes");
+    let back = read_result(folder.path()).expect("reads");
+    assert_eq!(back.experiment, written.experiment);
+    assert_eq!(back.summary.image, written.summary.image);
+    let counts = back.summary.effects.expect("counted");
+    assert_eq!((counts.positive, counts.zero), (1, 1));
+    assert!(counts.max.expect("there").stderr.is_nan());
+    let field = &back.fields[0];
+    assert_eq!(field.metric, Some(Metric::Psnr));
+    assert_eq!(field.zero_below, 0.01);
+    assert_eq!(field.samples_of(3), [0.001, 0.002]);
+    assert_eq!(field.values[3], 0.0);
+    let json = fs::read_to_string(folder.path().join("result.json")).expect("reads");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["effects"]["positive"], 1);
+    assert_eq!(json["image"]["output_size"][0], 256);
 }
 
 #[test]

@@ -126,6 +126,12 @@ impl Stage {
                 self.worker.answer(Event::Started { job });
                 self.answer_run(job, experiment);
             }
+            InstrumentSettings::Image { .. } => {
+                self.worker.answer(Event::Failed {
+                    job,
+                    message: "There are no images on this stage.".to_string(),
+                });
+            }
             InstrumentSettings::CausalTrace { .. } => {
                 self.worker.answer(Event::Started { job });
                 let started = trace_started(&experiment);
@@ -338,7 +344,7 @@ fn subject_of(experiment: &Experiment) -> Option<[usize; 2]> {
 fn kinds_of(experiment: &Experiment) -> Vec<TraceKind> {
     match &experiment.instrument {
         InstrumentSettings::CausalTrace { trace, .. } => trace.kinds.clone(),
-        InstrumentSettings::Run { .. } => Vec::new(),
+        InstrumentSettings::Run { .. } | InstrumentSettings::Image { .. } => Vec::new(),
     }
 }
 

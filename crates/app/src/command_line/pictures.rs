@@ -23,6 +23,12 @@ pub(crate) fn draw(
     let figure = match &outcome.experiment.instrument {
         InstrumentSettings::CausalTrace { .. } => trace_figure(outcome, Theme::Light),
         InstrumentSettings::Run { .. } => attention_figure(outcome, Theme::Light),
+        InstrumentSettings::Image { method, .. } => {
+            return Err(CommandError::failed(format!(
+                "There is no figure of the instrument \"{}\" yet.",
+                method.name()
+            )));
+        }
     };
     let figure = figure.map_err(CommandError::failed)?;
     let picture = svg_to_png(&figure, SHARPNESS).map_err(CommandError::failed)?;

@@ -142,6 +142,7 @@ impl Application {
                 self.state.results.trace = Some(trace);
                 self.select_something_in_the_trace();
             }
+            InstrumentSettings::Image { .. } => {}
         }
     }
 }

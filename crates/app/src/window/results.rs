@@ -256,7 +256,7 @@ impl TraceResult {
     pub fn settings(&self) -> Option<&TraceSettings> {
         match &self.experiment.instrument {
             InstrumentSettings::CausalTrace { trace, .. } => Some(trace),
-            InstrumentSettings::Run { .. } => None,
+            InstrumentSettings::Run { .. } | InstrumentSettings::Image { .. } => None,
         }
     }
 
