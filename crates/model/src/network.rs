@@ -19,6 +19,7 @@ pub mod node;
 mod plain;
 pub mod reach;
 pub mod rect;
+pub mod region;
 #[cfg(test)]
 mod testing;
 
@@ -30,3 +31,4 @@ pub use lens::{Held, Lens};
 pub use node::{ConvolutionWeights, Network, Node, NodeId, Nonlinearity, Operation, Window};
 pub use reach::{Mask, Reach};
 pub use rect::Rect;
+pub use region::{RegionCost, forward_region, region_cost};

@@ -370,7 +370,7 @@ fn overlaid(
 }
 
 /// What a region of the output reads of each node.
-fn needed(network: &Network, extents: &[Extent], region: &Rect) -> Vec<Option<Rect>> {
+pub(super) fn needed(network: &Network, extents: &[Extent], region: &Rect) -> Vec<Option<Rect>> {
     let mut needed: Vec<Option<Rect>> = vec![None; network.nodes.len()];
     needed[network.output] = Some(region.clone());
     for (id, node) in network.nodes.iter().enumerate().rev() {
@@ -395,7 +395,7 @@ fn needed(network: &Network, extents: &[Extent], region: &Rect) -> Vec<Option<Re
     needed
 }
 
-fn values_per_pixel(network: &Network, extents: &[Extent], id: NodeId) -> u64 {
+pub(super) fn values_per_pixel(network: &Network, extents: &[Extent], id: NodeId) -> u64 {
     match &network.nodes[id].operation {
         Operation::WindowPattern(window) => {
             (window.heads * window.key_size * window.key_size) as u64
@@ -404,7 +404,7 @@ fn values_per_pixel(network: &Network, extents: &[Extent], id: NodeId) -> u64 {
     }
 }
 
-fn flops_per_pixel(
+pub(super) fn flops_per_pixel(
     operation: &Operation,
     extent: Extent,
     input: impl Fn() -> Option<Extent>,
