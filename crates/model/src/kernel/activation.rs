@@ -37,6 +37,31 @@ pub fn soft_cap(x: &Tensor, cap: f32) -> Result<Tensor> {
     Ok(x.contiguous()?.apply_op1(Map(Curve::SoftCap(cap)))?)
 }
 
+/// `x` where it is not negative, else `slope * x`.
+pub fn leaky_relu(x: &Tensor, slope: f32) -> Result<Tensor> {
+    if !fast(&[x]) {
+        return plain_leaky_relu(x, slope);
+    }
+    Ok(x.contiguous()?.apply_op1(Map(Curve::Leaky(slope)))?)
+}
+
+/// `1 / (1 + exp(-x))`.
+pub fn logistic(x: &Tensor) -> Result<Tensor> {
+    if !fast(&[x]) {
+        return plain_logistic(x);
+    }
+    Ok(x.contiguous()?.apply_op1(Map(Curve::Logistic))?)
+}
+
+fn plain_leaky_relu(x: &Tensor, slope: f32) -> Result<Tensor> {
+    let slope = f64::from(slope);
+    Ok(((x.relu()? * (1.0 - slope))? + (x * slope)?)?)
+}
+
+fn plain_logistic(x: &Tensor) -> Result<Tensor> {
+    Ok((x.neg()?.exp()? + 1.0)?.recip()?)
+}
+
 fn plain_activate(x: &Tensor, kind: Activation) -> Result<Tensor> {
     Ok(match kind {
         Activation::GeluTanh => x.gelu()?,
@@ -63,6 +88,8 @@ enum Curve {
     Silu,
     Relu,
     SoftCap(f32),
+    Leaky(f32),
+    Logistic,
 }
 
 /// sqrt(2 / pi).
@@ -142,6 +169,8 @@ vectorised! {
             Curve::Silu => each(x, y, silu),
             Curve::Relu => each(x, y, relu),
             Curve::SoftCap(cap) => each(x, y, |x| cap * tanh(x / cap)),
+            Curve::Leaky(slope) => each(x, y, |x| if x < 0.0 { slope * x } else { x }),
+            Curve::Logistic => each(x, y, sigmoid),
         }
     }
 }
@@ -157,6 +186,11 @@ vectorised! {
             Curve::SoftCap(cap) => each_pair(x, g, d, |x, g| {
                 let t = tanh(x / cap);
                 (1.0 - t * t) * g
+            }),
+            Curve::Leaky(slope) => each_pair(x, g, d, |x, g| if x < 0.0 { slope * g } else { g }),
+            Curve::Logistic => each_pair(x, g, d, |x, g| {
+                let s = sigmoid(x);
+                s * (1.0 - s) * g
             }),
         }
     }
@@ -355,6 +389,28 @@ mod tests {
         let y = flat(&soft_cap(&x, 30.0).expect("runs"));
         assert_eq!([y[0], y[1], y[5]], [-30.0, 30.0, 0.0]);
         assert!(y[2].is_nan());
+    }
+
+    #[test]
+    fn leaky_and_logistic_curves_equal_the_plain_forms() {
+        let all = vars(&[&[3, 5, 777]], 5);
+        let x = (all[0].as_tensor() * 3.0).expect("scales");
+        for (fast, slow) in [
+            (leaky_relu(&x, 0.1), plain_leaky_relu(&x, 0.1)),
+            (leaky_relu(&x, 0.0), plain_leaky_relu(&x, 0.0)),
+            (logistic(&x), plain_logistic(&x)),
+        ] {
+            let (fast, slow) = (fast.expect("runs"), slow.expect("runs"));
+            close(&fast, &slow, 2e-6, "values");
+            let (a, b) = (gradients(&fast, &all), gradients(&slow, &all));
+            close(&a[0], &b[0], 2e-6, "gradient");
+        }
+        let ends = [f32::NEG_INFINITY, f32::INFINITY, f32::NAN];
+        let x = Tensor::new(&ends, &Device::Cpu).expect("a tensor");
+        let y = flat(&logistic(&x).expect("runs"));
+        assert!(y[..2] == [0.0, 1.0] && y[2].is_nan());
+        let y = flat(&leaky_relu(&x, 0.1).expect("runs"));
+        assert!(y[..2] == [f32::NEG_INFINITY, f32::INFINITY] && y[2].is_nan());
     }
 
     #[test]

@@ -6,13 +6,13 @@
 use candle_core::{
     CpuStorage, CustomOp2, CustomOp3, Layout, Result as CandleResult, Shape, Tensor,
 };
-use rayon::prelude::*;
 
 use super::depthwise;
 use super::gemm::{Matrix, Shared, Target, Threads, product};
 use super::patches::Patches;
+use super::projected;
 use super::rows::{accumulate, column_sums};
-use super::storage::{fast, output, read, values};
+use super::storage::{fast, output, read, values, with_buffer};
 use crate::error::{ModelError, Result};
 
 /// Zero padding in pixels per side, so that a tile can be padded at true image borders only.
@@ -242,23 +242,6 @@ impl Strips {
     }
 }
 
-/// Runs `run(task, buffer)` for each task, in parallel if there are several; the buffer holds anything.
-fn with_buffer<R: Send>(
-    tasks: usize,
-    len: usize,
-    run: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
-) -> Vec<R> {
-    if tasks <= 1 {
-        let mut buffer = vec![0f32; len];
-        return (0..tasks).map(|task| run(task, &mut buffer)).collect();
-    }
-    (0..tasks)
-        .into_par_iter()
-        .with_max_len(1)
-        .map_init(|| vec![0f32; len], |buffer, task| run(task, buffer))
-        .collect()
-}
-
 /// The patches of some pixels of a group as a matrix: gathered, or where they lie.
 fn patch_rows<'a>(
     sizes: &Sizes,
@@ -290,6 +273,10 @@ fn forward(sizes: &Sizes, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Ve
     let mut y = vec![0f32; sizes.patches.output_pixels() * out];
     if sizes.is_depthwise() {
         depthwise::depthwise(&sizes.patches, x, weight, bias, &mut y);
+        return y;
+    }
+    if sizes.groups == 1 && projected::suits(&sizes.patches, out) {
+        projected::projected(&sizes.patches, out, x, weight, bias, &mut y);
         return y;
     }
     let strips = sizes.strips();
@@ -350,6 +337,15 @@ fn weight_gradient(sizes: &Sizes, x: &[f32], g: &[f32]) -> Vec<f32> {
     if sizes.is_depthwise() {
         return depthwise::weight_gradient(&sizes.patches, x, g);
     }
+    if sizes.groups == 1 && 2 * sizes.out <= sizes.patches.channels {
+        // The other way round, patches of the gradient are gathered, which are smaller.
+        let back = sizes.back();
+        return flipped(&back, &gathered_gradient(&back, g, x));
+    }
+    gathered_gradient(sizes, x, g)
+}
+
+fn gathered_gradient(sizes: &Sizes, x: &[f32], g: &[f32]) -> Vec<f32> {
     let (out, own, width) = (sizes.out, sizes.out_per_group(), sizes.width());
     let strips = sizes.strips();
     let per_part = strips.count().div_ceil(PARTS).max(1);
@@ -540,6 +536,9 @@ mod tests {
             ([1, 9, 8, 4], [3, 3, 4], form(2, 2, 4, [2, 1, 0, 2])),
             ([1, 40, 37, 16], [3, 3, 24], form(1, 1, 1, one)),
             ([2, 3, 4, 5], [5, 5, 2], form(1, 1, 1, [2; 4])),
+            ([2, 90, 60, 16], [3, 3, 3], form(1, 1, 1, one)),
+            ([2, 4, 5, 9], [3, 3, 2], form(1, 2, 1, [5, 4, 0, 6])),
+            ([1, 4, 5, 8], [3, 2, 1], form(1, 1, 1, [0; 4])),
         ]
     }
 

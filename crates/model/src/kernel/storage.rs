@@ -66,3 +66,20 @@ pub(crate) fn tasks(tasks: usize, cost: usize, run: impl Fn(usize) + Sync + Send
         (0..tasks).into_par_iter().for_each(run);
     }
 }
+
+/// Runs `run(task, buffer)` for each task, in parallel if there are several, and collects the results in order; the
+/// buffer of `len` elements holds anything.
+pub(crate) fn with_buffer<R: Send>(
+    tasks: usize,
+    len: usize,
+    run: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
+) -> Vec<R> {
+    if tasks <= 1 {
+        let mut buffer = vec![0f32; len];
+        return (0..tasks).map(|task| run(task, &mut buffer)).collect();
+    }
+    (0..tasks)
+        .into_par_iter()
+        .map_init(|| vec![0f32; len], |buffer, task| run(task, buffer))
+        .collect()
+}
