@@ -200,6 +200,11 @@ fn pixel_colour(group: Reduced, x: u32, y: u32) -> u32 {
     if dotted {
         return inked(colour, uniforms.style.dot_weight);
     }
+    if hatched && (colour >> 24u) < 255u {
+        // Over a picture.
+        let line = inked(colour, 9u);
+        return (line & 0xffffffu) | (max(line >> 24u, 120u) << 24u);
+    }
     if hatched {
         let extreme = luma(colour) < 48u || luma(colour) >= 208u;
         return inked(colour, select(uniforms.style.hatch_weight, uniforms.style.hatch_weight_extreme, extreme));
@@ -239,7 +244,9 @@ fn paint(position: vec4<f32>, kind: u32) -> vec4<f32> {
     } else {
         group = gather_level(x, y);
     }
-    return unpack4x8unorm(pixel_colour(group, x.phase, y.phase));
+    let colour = unpack4x8unorm(pixel_colour(group, x.phase, y.phase));
+    // The target blends premultiplied colours; opaque ones stay what they are to the last bit.
+    return vec4<f32>(colour.rgb * colour.a, colour.a);
 }
 
 @fragment

@@ -257,6 +257,29 @@ fn zoomed_in_and_panned() {
     }
 }
 
+/// The card multiplies alpha into colours, each in its own way of rounding.
+#[test]
+fn over_a_picture_the_card_lays_what_its_twin_says() {
+    let map = Draws(12).map(MapShape::single(23, 17));
+    let view = View::fit(map.shape(), target(190, 250), 0.0, true, 1.0);
+    for theme in [Theme::Dark, Theme::Light] {
+        let style = MapStyle {
+            over_picture: true,
+            ..MapStyle::signed(ColourMap::BlueRed, theme, 0.8)
+        };
+        let card = GPU.draw(&mut GPU.upload(&map), &view, &style);
+        let twin = cpu::draw(&map, &view, &style);
+        for (&[r, g, b, a], seen) in twin.pixels.iter().zip(&card.pixels) {
+            let times = |c: u8| (f32::from(c) * f32::from(a) / 255.0).round() as u8;
+            let said = [times(r), times(g), times(b), a];
+            assert!(
+                said.iter().zip(seen).all(|(s, c)| s.abs_diff(*c) <= 1),
+                "{said:?} {seen:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn zoomed_out_over_every_pyramid_level() {
     for (shape, seed) in [

@@ -7,7 +7,8 @@ use crate::{
     pyramid::{Reduced, within},
 };
 
-/// A picture of sRGB bytes, row-major from the top left corner; alpha is 0 or 255.
+/// A picture of sRGB bytes, row-major from the top left corner. Alpha is not multiplied into the colours; it is 0 or
+/// 255 unless the style lies over a picture.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     pub width: u32,
@@ -77,6 +78,7 @@ fn draw_spread(
         colours: style.colours(),
         reduction: style.reduction,
         theme: style.theme,
+        not_measured: style.not_measured(),
         pattern: view.pattern(),
     };
     let mut pixels = Vec::with_capacity(spread.x.len() * spread.y.len());
@@ -121,6 +123,7 @@ struct Paint {
     colours: [Colour; 256],
     reduction: Reduction,
     theme: Theme,
+    not_measured: [Colour; 2],
     pattern: Pattern,
 }
 
@@ -137,7 +140,7 @@ impl Paint {
                 };
             }
             if group.kinds & within::NOT_MEASURED != 0 {
-                let [ground, dot] = looks::not_measured(self.theme);
+                let [ground, dot] = self.not_measured;
                 return if x & y & AxisPixel::MIDDLE != 0 {
                     dot
                 } else {

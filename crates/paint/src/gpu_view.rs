@@ -174,7 +174,7 @@ impl StyleUniform {
             cuts: bytemuck::cast(cuts),
             colours: bytemuck::cast(style.colours().map(packed)),
             mean: u32::from(style.reduction == Reduction::Mean),
-            not_measured: looks::not_measured(style.theme).map(packed),
+            not_measured: style.not_measured().map(packed),
             not_finite: looks::not_finite(style.theme).map(packed),
             inks: looks::inks().map(packed),
             hatch_weights: looks::HATCH_WEIGHTS,

@@ -18,6 +18,12 @@ pub fn not_measured(theme: Theme) -> [Colour; 2] {
     [theme.raised(), theme.faint()]
 }
 
+/// As [`not_measured`] over a picture, which shows between the dots.
+pub fn not_measured_over_picture(theme: Theme) -> [Colour; 2] {
+    let [r, g, b, _] = theme.text();
+    [BLANK, [r, g, b, 150]]
+}
+
 /// The two greys of the chequered cells whose value is NaN or infinite.
 pub fn not_finite(theme: Theme) -> [Colour; 2] {
     match theme {
@@ -31,8 +37,16 @@ pub(crate) fn inks() -> [Colour; 2] {
     [Theme::Light.text(), Theme::Dark.text()]
 }
 
+/// Over a picture hatching must be seen on clear colours too: out of sixteen, its ink, and its least cover.
+const HATCH_OVER_PICTURE: (u32, u8) = (9, 120);
+
 /// A cell's colour under a line of hatching.
 pub fn hatched(colour: Colour) -> Colour {
+    if colour[3] < 255 {
+        let (weight, cover) = HATCH_OVER_PICTURE;
+        let [r, g, b, a] = inked(colour, weight);
+        return [r, g, b, a.max(cover)];
+    }
     let luma = luma(colour);
     let [extreme, other] = HATCH_WEIGHTS;
     let weight = if !(48..208).contains(&luma) {

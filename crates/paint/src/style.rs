@@ -39,7 +39,12 @@ pub struct MapStyle {
     pub reduction: Reduction,
     /// Last colour first.
     pub flip: bool,
+    /// Laid over a picture: the less a value says, the more of the picture shows through it.
+    pub over_picture: bool,
 }
+
+/// Most that a colour over a picture covers, 0 to 255.
+const COVER: f64 = 232.0;
 
 impl MapStyle {
     /// A plain map from `low` to `high`.
@@ -53,6 +58,7 @@ impl MapStyle {
             gamma: 1.0,
             reduction: Reduction::MaxAbs,
             flip: false,
+            over_picture: false,
         }
     }
 
@@ -76,13 +82,46 @@ impl MapStyle {
         }
     }
 
-    /// The map's colours, first to last, after `flip`.
+    /// The map's colours, first to last, after `flip`. Opaque, unless they lie over a picture.
+    ///
+    /// Over a picture the colours are those of the light theme, whatever the theme: a middle that is white tints the
+    /// picture, a dark one would only darken it.
     pub fn colours(&self) -> [Colour; 256] {
-        let mut colours = *self.map.table(self.theme);
+        let theme = if self.over_picture {
+            Theme::Light
+        } else {
+            self.theme
+        };
+        let mut colours = *self.map.table(theme);
         if self.flip {
             colours.reverse();
         }
+        if self.over_picture {
+            for (i, colour) in colours.iter_mut().enumerate() {
+                colour[3] = self.cover(i as f64 / 255.0);
+            }
+        }
         colours
+    }
+
+    /// Ground and dot of a cell not measured yet.
+    pub(crate) fn not_measured(&self) -> [Colour; 2] {
+        if self.over_picture {
+            looks::not_measured_over_picture(self.theme)
+        } else {
+            looks::not_measured(self.theme)
+        }
+    }
+
+    /// How much the colour at `t`, 0 to 1, covers of a picture: nothing where a value says nothing, and soon most.
+    fn cover(&self, t: f64) -> u8 {
+        let says = if self.centre.is_some() {
+            // Two colours share the middle.
+            ((2.0 * t - 1.0).abs() - 1.0 / 255.0).max(0.0)
+        } else {
+            t
+        };
+        (COVER * (1.0 - (1.0 - says).powi(3))).round() as u8
     }
 
     /// `cuts[i]` is the least value that gets colour `i + 1`.
@@ -222,6 +261,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn over_a_picture_zero_is_clear_and_effects_cover() {
+        let style = MapStyle {
+            over_picture: true,
+            ..MapStyle::signed(ColourMap::BlueRed, Theme::Dark, 2.0)
+        };
+        assert_eq!(colour_of(0.0, &style)[3], 0);
+        let [small, half, full] = [0.2, 1.0, 2.0].map(|v| colour_of(v, &style)[3]);
+        assert!(small < half && half < full && half > 180 && full > 225);
+        assert_eq!(colour_of(-1.0, &style)[3], half);
     }
 
     #[test]
