@@ -4,7 +4,7 @@ use egui::{
     EventFilter, Key, Modifiers, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke,
     StrokeKind, Ui, WidgetInfo, accesskit, pos2, vec2,
 };
-use whyfinder_paint::{ColourMap, gradient_strip};
+use whyfinder_paint::{ColourMap, MapStyle, gradient_strip};
 
 use super::accessible::describe;
 use super::cell_ink::colour32;
@@ -59,8 +59,8 @@ pub struct ColourBarResponse {
     pub changed: bool,
 }
 
-const BAR: f32 = 8.0;
-const GRIP: f32 = 10.0;
+pub(crate) const BAR: f32 = 8.0;
+pub(crate) const GRIP: f32 = 10.0;
 
 /// Height that a colour bar takes, in points.
 pub const HEIGHT: f32 = 30.0;
@@ -150,7 +150,7 @@ pub fn colour_bar(
     }
 }
 
-fn keyboard_steps(ui: &Ui, handle: &Response) -> f32 {
+pub(crate) fn keyboard_steps(ui: &Ui, handle: &Response) -> f32 {
     if !handle.has_focus() {
         return 0.0;
     }
@@ -199,13 +199,23 @@ fn gradient(
     x: &impl Fn(f32) -> f32,
 ) {
     let style = look.sequential(data.map, low, high);
+    strip(painter, look, &style, bar, [x(low), x(high)]);
+}
+
+/// The style's colours between two places of a bar, and its last ones beyond them.
+pub(crate) fn strip(
+    painter: &Painter,
+    look: &MapLook,
+    style: &MapStyle,
+    bar: Rect,
+    [from, to]: [f32; 2],
+) {
     let steps = 128;
-    let colours = gradient_strip(&style, steps);
+    let colours = gradient_strip(style, steps);
     let (Some(&first), Some(&last)) = (colours.first(), colours.last()) else {
         return;
     };
     let mut mesh = egui::Mesh::default();
-    let (from, to) = (x(low), x(high));
     let fill = |mesh: &mut egui::Mesh, left: f32, right: f32, colour| {
         if right > left {
             let part = Rect::from_x_y_ranges(left..=right, bar.y_range());
@@ -222,7 +232,7 @@ fn gradient(
     painter.rect_stroke(bar, 0.0, Stroke::new(1.0, look.line), StrokeKind::Outside);
 }
 
-fn grip(painter: &Painter, look: &MapLook, at: Pos2, end: usize, active: bool) {
+pub(crate) fn grip(painter: &Painter, look: &MapLook, at: Pos2, end: usize, active: bool) {
     let colour = if active { look.selection } else { look.muted };
     let side = if end == 0 { -1.0 } else { 1.0 };
     let height = BAR / 2.0 + if active { 4.0 } else { 3.0 };

@@ -24,11 +24,23 @@ pub(crate) fn read(
     view: &mut HeatmapView,
     selected: Option<Cell>,
 ) -> GridInput {
+    read_up_to(ui, response, grid, view, selected, grid.largest_zoom())
+}
+
+/// As [`read`], for a grid that can be zoomed to `largest`.
+pub(crate) fn read_up_to(
+    ui: &Ui,
+    response: &Response,
+    grid: &GridFrame,
+    view: &mut HeatmapView,
+    selected: Option<Cell>,
+    largest: f32,
+) -> GridInput {
     let mut input = GridInput {
         hovered: response.hover_pos().and_then(|at| grid.cell_at(at)),
         picked: None,
     };
-    zoom_with_wheel(ui, response, grid, view);
+    zoom_with_wheel(ui, response, grid, view, largest);
     if response.dragged_by(PointerButton::Primary) || response.dragged_by(PointerButton::Middle) {
         view.pan(grid.frame, response.drag_delta());
         if view.zoom > 1.0 {
@@ -51,7 +63,7 @@ pub(crate) fn read(
         };
     }
     if response.has_focus() {
-        zoom_with_keys(ui, grid, view, selected);
+        zoom_with_keys(ui, grid, view, selected, largest);
         if let Some(cell) = walked(ui, response, selected, grid.rows, grid.cols) {
             let now = GridFrame {
                 view: *view,
@@ -64,14 +76,20 @@ pub(crate) fn read(
     input
 }
 
-fn zoom_with_wheel(ui: &Ui, response: &Response, grid: &GridFrame, view: &mut HeatmapView) {
+pub(crate) fn zoom_with_wheel(
+    ui: &Ui,
+    response: &Response,
+    grid: &GridFrame,
+    view: &mut HeatmapView,
+    largest: f32,
+) {
     let Some(at) = response.hover_pos().filter(|&at| grid.frame.contains(at)) else {
         return;
     };
     let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));
     let factor = pinch * (scroll * ZOOM_PER_POINT).exp();
     let before = *view;
-    view.zoom_at(grid.frame, at, factor, grid.largest_zoom());
+    view.zoom_at(grid.frame, at, factor, largest);
     // What zooms the map must not scroll the panel around it as well.
     if *view != before {
         ui.input_mut(|i| i.smooth_scroll_delta = Vec2::ZERO);
@@ -118,7 +136,13 @@ pub(crate) fn walked(
     cell.filter(|_| moved)
 }
 
-fn zoom_with_keys(ui: &Ui, grid: &GridFrame, view: &mut HeatmapView, selected: Option<Cell>) {
+pub(crate) fn zoom_with_keys(
+    ui: &Ui,
+    grid: &GridFrame,
+    view: &mut HeatmapView,
+    selected: Option<Cell>,
+    largest: f32,
+) {
     let centre = selected
         .map(|cell| grid.rect(cell).center())
         .filter(|at| grid.frame.contains(*at))
@@ -126,7 +150,7 @@ fn zoom_with_keys(ui: &Ui, grid: &GridFrame, view: &mut HeatmapView, selected: O
     ui.input_mut(|input| {
         for (key, factor) in [(Key::Plus, 1.25), (Key::Equals, 1.25), (Key::Minus, 0.8)] {
             if input.consume_key(Modifiers::NONE, key) {
-                view.zoom_at(grid.frame, centre, factor, grid.largest_zoom());
+                view.zoom_at(grid.frame, centre, factor, largest);
             }
         }
         if input.consume_key(Modifiers::NONE, Key::F) {

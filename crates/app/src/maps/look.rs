@@ -50,6 +50,8 @@ pub struct MapLook {
     pub selection: Color32,
     pub helps: Color32,
     pub harms: Color32,
+    /// The outline of a region that is asked about.
+    pub region: Color32,
     /// Words.
     pub text_font: FontId,
     /// Short headings over a map.
@@ -78,6 +80,7 @@ impl MapLook {
             selection: Color32::from_rgb(0x7c, 0xc4, 0xff),
             helps: Color32::from_rgb(0xe5, 0x60, 0x4d),
             harms: Color32::from_rgb(0x5a, 0xa2, 0xff),
+            region: Color32::from_rgb(0x6f, 0xf2, 0x86),
             text_font: FontId::new(13.0, FontFamily::Proportional),
             heading_font: FontId::new(12.5, FontFamily::Proportional),
             mono_font: FontId::new(11.5, FontFamily::Monospace),
@@ -101,6 +104,7 @@ impl MapLook {
             selection: Color32::from_rgb(0x0a, 0x66, 0xc2),
             helps: Color32::from_rgb(0xb2, 0x18, 0x2b),
             harms: Color32::from_rgb(0x21, 0x66, 0xac),
+            region: Color32::from_rgb(0x4c, 0xe0, 0x6c),
             ..Self::dark()
         }
     }

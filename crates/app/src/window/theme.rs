@@ -70,6 +70,8 @@ pub struct Theme {
     pub good: Color32,
     pub helps: Color32,
     pub harms: Color32,
+    /// The outline of a region, over pictures of every colour.
+    pub region: Color32,
 }
 
 const fn rgb(hex: u32) -> Color32 {
@@ -94,6 +96,7 @@ const DARK: Theme = Theme {
     good: rgb(0x7bd88f),
     helps: rgb(0xe5604d),
     harms: rgb(0x5aa2ff),
+    region: rgb(0x6ff286),
 };
 
 const LIGHT: Theme = Theme {
@@ -114,6 +117,7 @@ const LIGHT: Theme = Theme {
     good: rgb(0x1a7f37),
     helps: rgb(0xb2182b),
     harms: rgb(0x2166ac),
+    region: rgb(0x4ce06c),
 };
 
 impl Theme {
@@ -143,6 +147,7 @@ impl Theme {
             selection: self.selection,
             helps: self.helps,
             harms: self.harms,
+            region: self.region,
             text_font: fonts::text(13.0),
             heading_font: fonts::semibold(12.5),
             mono_font: fonts::mono(11.5),

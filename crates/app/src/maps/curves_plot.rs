@@ -1,0 +1,166 @@
+//! Curves over a share of the picture: what deleting or inserting blocks does, in the order that each map gives.
+
+use egui::{Color32, Rect, Response, Role, Sense, Shape, Stroke, Ui, pos2, vec2};
+
+use super::accessible::describe;
+use super::look::MapLook;
+use super::token_text::{read_number, short_number, whole};
+
+/// One curve over equal steps from nothing to everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Curve<'a> {
+    pub name: &'a str,
+    /// In the plot's unit, at equal steps of the share; at least two.
+    pub values: &'a [f32],
+    /// Area under the curve, scaled to 0..1, where it is known.
+    pub area: Option<f32>,
+    pub colour: Color32,
+}
+
+/// What a plot shows.
+#[derive(Clone, Copy, Debug)]
+pub struct CurvesPlot<'a> {
+    /// Such as `Deletion`; the accessible name.
+    pub label: &'a str,
+    /// What runs along the bottom, such as `blocks replaced`.
+    pub along: &'a str,
+    pub unit: &'a str,
+    pub curves: &'a [Curve<'a>],
+}
+
+const LEGEND: f32 = 18.0;
+const TICKS: f32 = 16.0;
+const GUTTER: f32 = 34.0;
+
+/// Draws the curves over the width left and `height` points; pointing reads them all at that share.
+pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f32) -> Response {
+    let size = vec2(ui.available_width(), height.max(LEGEND + TICKS + 30.0));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let plot = Rect::from_min_max(
+        rect.min + vec2(GUTTER, 5.0),
+        rect.max - vec2(4.0, LEGEND + TICKS),
+    );
+    let share = response
+        .hover_pos()
+        .filter(|at| plot.expand(4.0).contains(*at))
+        .map(|at| ((at.x - plot.left()) / plot.width()).clamp(0.0, 1.0));
+    let legend: Vec<(String, Color32)> = data
+        .curves
+        .iter()
+        .map(|curve| {
+            let number = match (share.map(|s| at_share(curve.values, s)), curve.area) {
+                (Some(v), _) => format!(" {}", read_number(v)),
+                (None, Some(area)) => format!(" area {}", short_number(area)),
+                (None, None) => String::new(),
+            };
+            (format!("{}{number}", curve.name), curve.colour)
+        })
+        .collect();
+    let spoken: Vec<&str> = legend.iter().map(|(words, _)| words.as_str()).collect();
+    describe(&response, Role::Image, data.label, &spoken.join(", "));
+    if !ui.is_rect_visible(rect) {
+        return response;
+    }
+    let painter = ui.painter_at(rect);
+    let (low, high) = extent(data.curves);
+    let y = |v: f32| plot.bottom() - (v - low) / (high - low) * plot.height();
+    for part in [0.0, 0.5, 1.0] {
+        let at = plot.top() + part * plot.height();
+        painter.hline(plot.x_range(), at, Stroke::new(1.0, look.line));
+        let value = high - part * (high - low);
+        let galley = whole(&painter, &short_number(value), &look.small_font, look.muted);
+        let size = galley.size();
+        let top = (at - size.y / 2.0).max(rect.top());
+        painter.galley(pos2(plot.left() - 6.0 - size.x, top), galley, look.muted);
+    }
+    // The best on top, so that no curve hides the first.
+    for curve in data.curves.iter().rev() {
+        let steps = curve.values.len().saturating_sub(1).max(1) as f32;
+        let points: Vec<_> = curve
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| v.is_finite())
+            .map(|(i, &v)| pos2(plot.left() + i as f32 / steps * plot.width(), y(v)))
+            .collect();
+        painter.add(Shape::line(points, Stroke::new(1.75, curve.colour)));
+    }
+    if let Some(share) = share {
+        let x = plot.left() + share * plot.width();
+        painter.vline(x, plot.y_range(), Stroke::new(1.0, look.faint));
+        for curve in data.curves {
+            let at = pos2(x, y(at_share(curve.values, share)));
+            painter.circle(at, 3.0, curve.colour, Stroke::new(1.0, look.background));
+        }
+    }
+    let bottom = plot.bottom() + 3.0;
+    let along = match share {
+        Some(share) => format!("{:.0} % {}", 100.0 * share, data.along),
+        None => data.along.to_string(),
+    };
+    let ends = ["0 %", "100 %"].map(|w| whole(&painter, w, &look.small_font, look.muted));
+    let middle = whole(&painter, &along, &look.small_font, look.muted);
+    let [from, to] = ends;
+    let right = plot.right() - to.size().x;
+    painter.galley(pos2(plot.left(), bottom), from, look.muted);
+    painter.galley(pos2(right, bottom), to, look.muted);
+    let at = plot.center().x - middle.size().x / 2.0;
+    painter.galley(pos2(at, bottom), middle, look.muted);
+    let mut x = plot.left();
+    for (words, colour) in legend {
+        let galley = whole(&painter, &words, &look.small_font, look.text);
+        let y = rect.bottom() - LEGEND / 2.0;
+        let width = galley.size().x;
+        if x + 16.0 + width > rect.right() {
+            break;
+        }
+        painter.hline(x..=x + 12.0, y, Stroke::new(2.0, colour));
+        let top = y - galley.size().y / 2.0;
+        painter.galley(pos2(x + 16.0, top), galley, look.text);
+        x += 16.0 + width + 14.0;
+    }
+    response
+}
+
+fn extent(curves: &[Curve<'_>]) -> (f32, f32) {
+    let (low, high) = curves
+        .iter()
+        .flat_map(|c| c.values.iter().copied())
+        .filter(|v| v.is_finite())
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| {
+            (l.min(v), h.max(v))
+        });
+    if high > low {
+        (low, high)
+    } else if low.is_finite() {
+        (low - 0.5, low + 0.5)
+    } else {
+        (0.0, 1.0)
+    }
+}
+
+/// The value between two steps.
+fn at_share(values: &[f32], share: f32) -> f32 {
+    let Some(last) = values.len().checked_sub(1) else {
+        return f32::NAN;
+    };
+    let at = share.clamp(0.0, 1.0) * last as f32;
+    let i = (at as usize).min(last);
+    let next = (i + 1).min(last);
+    values[i] + (values[next] - values[i]) * (at - i as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_read_between_the_steps() {
+        let values = [1.0, 3.0, 2.0];
+        for (share, value) in [(0.0, 1.0), (0.25, 2.0), (0.5, 3.0), (1.0, 2.0), (7.0, 2.0)] {
+            assert_eq!(at_share(&values, share), value);
+        }
+        assert!(at_share(&[], 0.5).is_nan());
+        assert_eq!(at_share(&[4.0], 0.9), 4.0);
+    }
+}
