@@ -61,6 +61,7 @@ impl Laboratory for Rehearsal {
             dtype: "f32".to_string(),
             device: "cpu".to_string(),
             parity: None,
+            image: None,
         };
         Ok((reference.to_string(), opened))
     }

@@ -100,5 +100,6 @@ fn opened(model: &LanguageModel) -> OpenedModel {
         dtype: card.dtype.clone(),
         device: card.device.clone(),
         parity: card.parity,
+        image: None,
     }
 }

@@ -97,6 +97,7 @@ mod tests {
                 dtype: String::new(),
                 device: String::new(),
                 parity: None,
+                image: None,
             }),
         }
     }

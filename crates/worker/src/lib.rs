@@ -19,5 +19,5 @@ mod thread;
 
 pub use laboratory::{Failure, Laboratory, TokenizedText};
 pub use memory::{MemoryBudget, human_bytes};
-pub use protocol::{Estimate, Event, JobId, OpenedModel, Request, Tokenized};
+pub use protocol::{Estimate, Event, ImageNetwork, JobId, OpenedModel, Request, Tokenized};
 pub use worker::{Wake, Worker, WorkerOptions};

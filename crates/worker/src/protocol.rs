@@ -87,6 +87,23 @@ pub struct OpenedModel {
     /// Worst absolute difference of logits from the reference implementation, where the bundled reference covers
     /// these weights.
     pub parity: Option<f32>,
+    /// Set if the network turns images into images; the sizes of language models are then 0.
+    pub image: Option<ImageNetwork>,
+}
+
+/// What the window needs to know of a network that turns images into images.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageNetwork {
+    /// Pixels of the output for one of the input, along each side.
+    pub scale: usize,
+    /// Colours: 1 or 3.
+    pub channels: usize,
+    /// Standard deviation of the noise that it was made for, 0 to 255.
+    pub sigma: Option<f64>,
+    /// Side of its attention windows, input pixels, where it has them.
+    pub window: Option<usize>,
+    /// Heads in each of its layers of window attention.
+    pub heads: Vec<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

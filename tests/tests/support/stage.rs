@@ -266,6 +266,7 @@ fn opened(model: &str) -> OpenedModel {
         dtype: "f32".into(),
         device: "cpu".into(),
         parity: Some(3e-6),
+        image: None,
     }
 }
 
