@@ -19,6 +19,8 @@ pub(crate) fn title(outcome: &Outcome) -> &'static str {
             ImageMethod::Occlusion(_) => "Occlusion",
             ImageMethod::Rise(_) => "RISE",
             ImageMethod::ReceptiveField(_) => "Receptive field",
+            ImageMethod::WindowAttention(_) => "Window attention",
+            ImageMethod::Faithfulness(_) => "Faithfulness of maps",
             ImageMethod::Restore => "Restored image",
         },
         _ => "Image",
@@ -53,6 +55,12 @@ pub(crate) fn headline(outcome: &Outcome) -> Vec<String> {
         ImageMethod::Rise(s) => pieces.push(format!("mean score over {} random masks", s.masks)),
         ImageMethod::ReceptiveField(_) => {
             pieces.push("how strongly each input pixel can move the region".into());
+        }
+        ImageMethod::WindowAttention(_) => {
+            pieces.push("what the pixel reads inside its windows".into());
+        }
+        ImageMethod::Faithfulness(_) => {
+            pieces.push("PSNR of the region as blocks are taken away and put back".into());
         }
         ImageMethod::Restore => {}
     }
