@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::image_experiment::{
-    FaithfulnessSettings, GradientSettings, ImageMethod, IntegratedGradientsSettings,
-    InterventionSettings, LamSettings, OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
-    WindowAttentionSettings,
+    GradientSettings, ImageMethod, IntegratedGradientsSettings, InterventionSettings, LamSettings,
+    OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
 };
 use crate::input_section::InputSection;
 use crate::{
@@ -25,8 +24,6 @@ pub(crate) enum InstrumentName {
     Occlusion,
     Rise,
     ReceptiveField,
-    WindowAttention,
-    Faithfulness,
     Restore,
 }
 
@@ -70,14 +67,6 @@ pub(crate) struct Document {
         skip_serializing_if = "Option::is_none"
     )]
     receptive_field: Option<ReceptiveFieldSettings>,
-    #[serde(
-        default,
-        rename = "window-attention",
-        skip_serializing_if = "Option::is_none"
-    )]
-    window_attention: Option<WindowAttentionSettings>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    faithfulness: Option<FaithfulnessSettings>,
 }
 
 impl Document {
@@ -97,8 +86,6 @@ impl Document {
             occlusion: None,
             rise: None,
             receptive_field: None,
-            window_attention: None,
-            faithfulness: None,
         }
     }
 
@@ -115,8 +102,6 @@ impl Document {
             ("occlusion", self.occlusion.is_some()),
             ("rise", self.rise.is_some()),
             ("receptive-field", self.receptive_field.is_some()),
-            ("window-attention", self.window_attention.is_some()),
-            ("faithfulness", self.faithfulness.is_some()),
         ]
         .into_iter()
         .find_map(|(name, there)| there.then_some(name))
@@ -149,12 +134,6 @@ impl Document {
             InstrumentName::Rise => M::Rise(self.rise.take().unwrap_or_default()),
             InstrumentName::ReceptiveField => {
                 M::ReceptiveField(self.receptive_field.take().unwrap_or_default())
-            }
-            InstrumentName::WindowAttention => {
-                M::WindowAttention(self.window_attention.take().unwrap_or_default())
-            }
-            InstrumentName::Faithfulness => {
-                M::Faithfulness(self.faithfulness.take().unwrap_or_default())
             }
             InstrumentName::Restore => M::Restore,
         };
@@ -216,14 +195,6 @@ impl From<Experiment> for Document {
                     ImageMethod::ReceptiveField(settings) => Self {
                         receptive_field: Some(settings),
                         ..of(InstrumentName::ReceptiveField)
-                    },
-                    ImageMethod::WindowAttention(settings) => Self {
-                        window_attention: Some(settings),
-                        ..of(InstrumentName::WindowAttention)
-                    },
-                    ImageMethod::Faithfulness(settings) => Self {
-                        faithfulness: Some(settings),
-                        ..of(InstrumentName::Faithfulness)
                     },
                     ImageMethod::Restore => of(InstrumentName::Restore),
                 }

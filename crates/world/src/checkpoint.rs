@@ -10,13 +10,26 @@ use candle_core::{Device, Tensor};
 use crate::error::{Result, WorldError};
 use crate::optimizer::Optimizer;
 use crate::parameters::Parameters;
+use crate::restoration::average::Average;
 
 /// Writes a checkpoint beside `path` and moves it there, so that a crash leaves the old one whole.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn save(path: &Path, seed: u64, parameters: &Parameters, optimizer: &Optimizer) -> Result<()> {
+pub fn save(
+    path: &Path,
+    seed: u64,
+    parameters: &Parameters,
+    optimizer: &Optimizer,
+    average: Option<&Average>,
+) -> Result<()> {
     let mut tensors: HashMap<String, Tensor> = HashMap::new();
+    if let Some(average) = average {
+        for (parameter, values) in parameters.0.iter().zip(&average.values) {
+            let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
+            tensors.insert(format!("average.{}", parameter.name), tensor);
+        }
+    }
     for (parameter, (first, second)) in parameters.0.iter().zip(&optimizer.moments) {
         tensors.insert(parameter.name.clone(), parameter.var.as_tensor().clone());
         for (kind, values) in [("first", first), ("second", second)] {
@@ -31,11 +44,16 @@ pub fn save(path: &Path, seed: u64, parameters: &Parameters, optimizer: &Optimiz
     std::fs::rename(&unfinished, path).map_err(WorldError::file("replace the checkpoint", path))
 }
 
-/// Puts a checkpoint's weights into `parameters` and gives back the optimiser as it was.
+/// Puts a checkpoint's weights into `parameters` and gives back the optimiser, and the averaged weights if there are
+/// any, as they were.
 ///
 /// # Errors
 /// When the file cannot be read, is of another seed, or does not fit the parameters.
-pub fn load(path: &Path, seed: u64, parameters: &Parameters) -> Result<Optimizer> {
+pub fn load(
+    path: &Path,
+    seed: u64,
+    parameters: &Parameters,
+) -> Result<(Optimizer, Option<Average>)> {
     let unreadable = |what: &str| WorldError::Unreadable {
         what: what.to_string(),
         path: path.to_path_buf(),
@@ -75,5 +93,13 @@ pub fn load(path: &Path, seed: u64, parameters: &Parameters) -> Result<Optimizer
             *moments = read;
         }
     }
-    Ok(optimizer)
+    let averages = parameters.0.iter().map(|parameter| {
+        let read = tensors.get(&format!("average.{}", parameter.name))?;
+        let values = read.to_vec1::<f32>().ok()?;
+        (values.len() == parameter.var.elem_count()).then_some(values)
+    });
+    let average = averages
+        .collect::<Option<Vec<_>>>()
+        .map(|values| Average { values });
+    Ok((optimizer, average))
 }

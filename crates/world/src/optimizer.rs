@@ -90,10 +90,16 @@ impl Optimizer {
                     *m = MOMENTUM * *m + *g;
                     *g += MOMENTUM * *m;
                 }
-                let (rows, columns) = shape.dims2()?;
-                let update = Tensor::from_vec(gradient, &shape, &Device::Cpu)?;
+                let columns = shape.dims().last().copied().unwrap_or(1);
+                let rows = shape.elem_count() / columns.max(1);
+                let update = Tensor::from_vec(gradient, (rows, columns), &Device::Cpu)?;
                 let update = orthogonal(&update)?.flatten_all()?.to_vec1::<f32>()?;
-                let rate = rates.muon * (rows as f32 / columns as f32).max(1.0).sqrt();
+                // A language model's matrices are [out, in], a convolution's kernels [row, column, in, out].
+                let (out, input) = match shape.rank() {
+                    2 => (rows, columns),
+                    _ => (columns, rows),
+                };
+                let rate = rates.muon * (out as f32 / input as f32).max(1.0).sqrt();
                 for (v, u) in value.iter_mut().zip(update) {
                     *v = *v * (1.0 - rates.muon * DECAY) - rate * u;
                 }

@@ -105,12 +105,12 @@ pub fn train(
     let parameters = Parameters::new(&config, isles.seed)?;
     let mut optimizer = match &settings.checkpoint {
         Some(path) if settings.resume && path.exists() => {
-            checkpoint::load(path, isles.seed, &parameters)?
+            checkpoint::load(path, isles.seed, &parameters)?.0
         }
         _ => Optimizer::new(&parameters),
     };
     let save = |optimizer: &Optimizer| match &settings.checkpoint {
-        Some(path) => checkpoint::save(path, isles.seed, &parameters, optimizer),
+        Some(path) => checkpoint::save(path, isles.seed, &parameters, optimizer, None),
         None => Ok(()),
     };
     let mut encoder = Encoder::new(&isles.tokenizer);
@@ -231,7 +231,14 @@ mod tests {
             half.step(&nothing.parameters, &gradients, rates(step, 6))
                 .expect("steps");
         }
-        checkpoint::save(&folder.path().join("b"), 1, &nothing.parameters, &half).expect("saves");
+        checkpoint::save(
+            &folder.path().join("b"),
+            1,
+            &nothing.parameters,
+            &half,
+            None,
+        )
+        .expect("saves");
         let rest =
             train(&isles, &settings(6, true, "b"), &mut |t| again.push(t.loss)).expect("trains");
         assert_eq!(losses, again);

@@ -5,6 +5,9 @@
     reason = "this is a command"
 )]
 
+#[path = "train-demos/restoration.rs"]
+mod restoration;
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,8 +15,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use whyfinder_world::evaluation::{self, ask_all};
+use whyfinder_world::pictures::bundled;
 use whyfinder_world::training::{Settings, train};
 use whyfinder_world::{Isles, gpt2_export};
 
@@ -21,7 +25,10 @@ use whyfinder_world::{Isles, gpt2_export};
 ///
 /// Example: train-demos --out assets/models/isles --minutes 170
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Folder of the finished model.
     #[arg(long, default_value = "assets/models/isles")]
     out: PathBuf,
@@ -60,6 +67,18 @@ struct Arguments {
     export_only: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Draws the bundled pictures.
+    Pictures {
+        /// Folder of the PNG files.
+        #[arg(long, default_value = "assets/pictures")]
+        out: PathBuf,
+    },
+    /// Trains a bundled restoration network.
+    Network(restoration::Arguments),
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The thread pools read this variable once, when they start.
@@ -71,7 +90,12 @@ fn main() -> ExitCode {
             Err(error) => failed(&error),
         };
     }
-    match run(&arguments) {
+    let done = match &arguments.other {
+        Some(Other::Pictures { out }) => bundled::write(out).map_err(Into::into),
+        Some(Other::Network(arguments)) => restoration::run(arguments),
+        None => run(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

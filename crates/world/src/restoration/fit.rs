@@ -1,0 +1,183 @@
+//! The training loop of the restoration networks.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use whyfinder_model::network::{Network, NoNodeProbe, forward};
+
+use super::architecture::Demo;
+use super::average::Average;
+use super::crops::Crops;
+use super::degrade::SIGMA;
+use super::plant::Trainable;
+use crate::checkpoint;
+use crate::error::{Result, WorldError};
+use crate::optimizer::{Optimizer, Rates};
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub demo: Demo,
+    /// Of start values, pictures and noise.
+    pub seed: u64,
+    /// Steps of the whole schedule.
+    pub steps: u64,
+    /// Largest step sizes.
+    pub peak: Rates,
+    /// Stop (with a checkpoint) after this long, finished or not.
+    pub limit: Option<Duration>,
+    /// Where the checkpoint is kept, if it is.
+    pub checkpoint: Option<PathBuf>,
+    /// Take up the checkpoint that is there.
+    pub resume: bool,
+    /// Time between checkpoints.
+    pub save_every: Duration,
+}
+
+impl Settings {
+    pub fn new(demo: Demo) -> Self {
+        Self {
+            demo,
+            seed: 1,
+            steps: 4_000,
+            peak: Rates {
+                adam: 1e-3,
+                muon: 0.01,
+            },
+            limit: None,
+            checkpoint: None,
+            resume: false,
+            save_every: Duration::from_secs(120),
+        }
+    }
+}
+
+const WARM_UP: u64 = 50;
+/// What is left of the step size at the end.
+const FLOOR: f64 = 0.01;
+
+/// Step sizes of step `step` of `steps`: a straight rise, then half a cosine.
+pub fn rates(step: u64, steps: u64, peak: Rates) -> Rates {
+    let up = (step + 1) as f64 / WARM_UP.min(steps / 8).max(1) as f64;
+    let gone = (step as f64 / steps.max(1) as f64).min(1.0);
+    let down = FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + (std::f64::consts::PI * gone).cos());
+    let share = (up.min(1.0) * down) as f32;
+    Rates {
+        adam: peak.adam * share,
+        muon: peak.muon * share,
+    }
+}
+
+/// What is said after a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken<'a> {
+    /// Steps taken, this one included.
+    pub step: u64,
+    /// Mean absolute error of the batch, of 255.
+    pub loss: f32,
+    /// Seconds since this call began.
+    pub seconds: f64,
+    /// Of those, seconds that drawing pictures took.
+    pub drawing: f64,
+    pub training: &'a Training,
+}
+
+/// A network in training and how far it has come.
+#[derive(Debug)]
+pub struct Training {
+    pub trainable: Trainable,
+    pub average: Average,
+    pub steps: u64,
+    /// Whether the schedule was run to its end.
+    pub finished: bool,
+}
+
+impl Training {
+    /// Calls `with` with the network of averaged weights.
+    ///
+    /// # Errors
+    /// As `with`, or when memory runs out.
+    pub fn averaged<T>(&self, with: impl FnOnce(&Network) -> Result<T>) -> Result<T> {
+        let before = self.trainable.exchange(&self.average.values)?;
+        let done = self.trainable.network().and_then(|n| with(&n));
+        self.trainable.exchange(&before)?;
+        done
+    }
+}
+
+/// Trains a network; `taken` is told of every step.
+///
+/// # Errors
+/// When the checkpoint cannot be read or written, a parameter gets no gradient, or the loss stops being a number.
+pub fn train(settings: &Settings, taken: &mut dyn FnMut(Taken<'_>)) -> Result<Training> {
+    let demo = settings.demo;
+    let trainable = demo.untrained(settings.seed)?;
+    let (mut optimizer, average) = match &settings.checkpoint {
+        Some(path) if settings.resume && path.exists() => {
+            checkpoint::load(path, settings.seed, &trainable.parameters)?
+        }
+        _ => (Optimizer::new(&trainable.parameters), None),
+    };
+    let average = match average {
+        Some(average) => average,
+        None => Average::new(&trainable.parameters)?,
+    };
+    let mut training = Training {
+        trainable,
+        average,
+        steps: optimizer.steps,
+        finished: false,
+    };
+    let save = |optimizer: &Optimizer, training: &Training| match &settings.checkpoint {
+        Some(path) => checkpoint::save(
+            path,
+            settings.seed,
+            &training.trainable.parameters,
+            optimizer,
+            Some(&training.average),
+        ),
+        None => Ok(()),
+    };
+    let mut crops = Crops::new(demo, settings.seed);
+    let (count, side) = demo.batch();
+    let (start, mut saved) = (Instant::now(), Instant::now());
+    let mut drawing = 0.0;
+    while optimizer.steps < settings.steps {
+        if settings.limit.is_some_and(|limit| start.elapsed() >= limit) {
+            break;
+        }
+        let step = optimizer.steps;
+        let before = Instant::now();
+        let batch = crops.batch(step, count, side)?;
+        drawing += before.elapsed().as_secs_f64();
+        let network = training.trainable.network()?;
+        let output = forward(&network, &batch.input, SIGMA / 255.0, &mut NoNodeProbe)?;
+        let loss = (output - &batch.truth)?.abs()?.mean_all()?;
+        let value = 255.0 * loss.to_scalar::<f32>()?;
+        if !value.is_finite() {
+            return Err(WorldError::Training {
+                step,
+                what: format!("the loss is {value}"),
+            });
+        }
+        let rates = rates(step, settings.steps, settings.peak);
+        let parameters = &training.trainable.parameters;
+        optimizer.step(parameters, &loss.backward()?, rates)?;
+        training.average.take(optimizer.steps, parameters)?;
+        training.steps = optimizer.steps;
+        taken(Taken {
+            step: optimizer.steps,
+            loss: value,
+            seconds: start.elapsed().as_secs_f64(),
+            drawing,
+            training: &training,
+        });
+        if saved.elapsed() >= settings.save_every {
+            save(&optimizer, &training)?;
+            saved = Instant::now();
+        }
+    }
+    save(&optimizer, &training)?;
+    training.finished = optimizer.steps >= settings.steps;
+    Ok(training)
+}

@@ -1,0 +1,72 @@
+//! Writes a trained network as a checkpoint that other programs open too.
+//!
+//! Names and shapes are those of the published code: BasicSR's EDSR and RCAN, SwinIR, and KAIR's DnCNN.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+
+use super::architecture::{Demo, WINDOW};
+use super::fit::Training;
+use super::plant::relative_positions;
+use crate::error::{Result, WorldError};
+
+/// Writes `NAME.safetensors`, with the averaged weights.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &Path, demo: Demo, training: &Training) -> Result<()> {
+    let mut tensors: Vec<(String, Tensor)> = Vec::new();
+    let parameters = &training.trainable.parameters.0;
+    for (parameter, values) in parameters.iter().zip(&training.average.values) {
+        let tensor = Tensor::from_slice(values, parameter.var.shape(), &Device::Cpu)?;
+        tensors.push((
+            parameter.name.clone(),
+            published(demo, &parameter.name, &tensor)?,
+        ));
+        if let Some(block) = parameter.name.strip_suffix("_bias_table") {
+            let index = relative_positions(WINDOW).into_iter().map(i64::from);
+            let index = Tensor::from_iter(index, &Device::Cpu)?;
+            let pixels = WINDOW * WINDOW;
+            let name = format!("{block}_index");
+            tensors.push((name, index.reshape((pixels, pixels))?));
+        }
+    }
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(WorldError::file("make the folder", folder))?;
+    }
+    let note = HashMap::from([("format".to_string(), "pt".to_string())]);
+    safetensors::serialize_to_file(tensors, Some(note), path).map_err(|e| WorldError::Unreadable {
+        what: format!("Could not write the weights ({e})"),
+        path: path.to_path_buf(),
+    })
+}
+
+/// A parameter as the published network has it.
+fn published(demo: Demo, name: &str, tensor: &Tensor) -> Result<Tensor> {
+    let range = f64::from(demo.range());
+    // Behind this matrix comes a sigmoid: what it reads may not grow.
+    let into_sigmoid = name.contains(".attention.");
+    let tensor = if name.ends_with(".bias") && !into_sigmoid {
+        (tensor * range)?
+    } else if name.ends_with(".attention.1.weight") {
+        (tensor / range)?
+    } else {
+        tensor.clone()
+    };
+    if tensor.rank() != 4 {
+        return Ok(tensor);
+    }
+    // [row, column, in, out] to [out, in, row, column].
+    let tensor = tensor.permute((3, 2, 0, 1))?.contiguous()?;
+    let is_linear = [".qkv.", ".proj.", ".fc1.", ".fc2."]
+        .iter()
+        .any(|part| name.contains(part));
+    if is_linear {
+        let (out, input, _, _) = tensor.dims4()?;
+        return Ok(tensor.reshape((out, input))?);
+    }
+    Ok(tensor)
+}
