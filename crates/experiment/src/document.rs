@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::image_experiment::{
-    GradientSettings, ImageMethod, IntegratedGradientsSettings, InterventionSettings, LamSettings,
-    OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+    FaithfulnessSettings, GradientSettings, ImageMethod, IntegratedGradientsSettings,
+    InterventionSettings, LamSettings, OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+    WindowAttentionSettings,
 };
 use crate::input_section::InputSection;
 use crate::{
@@ -24,6 +25,8 @@ pub(crate) enum InstrumentName {
     Occlusion,
     Rise,
     ReceptiveField,
+    WindowAttention,
+    Faithfulness,
     Restore,
 }
 
@@ -67,6 +70,14 @@ pub(crate) struct Document {
         skip_serializing_if = "Option::is_none"
     )]
     receptive_field: Option<ReceptiveFieldSettings>,
+    #[serde(
+        default,
+        rename = "window-attention",
+        skip_serializing_if = "Option::is_none"
+    )]
+    window_attention: Option<WindowAttentionSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    faithfulness: Option<FaithfulnessSettings>,
 }
 
 impl Document {
@@ -86,6 +97,8 @@ impl Document {
             occlusion: None,
             rise: None,
             receptive_field: None,
+            window_attention: None,
+            faithfulness: None,
         }
     }
 
@@ -102,6 +115,8 @@ impl Document {
             ("occlusion", self.occlusion.is_some()),
             ("rise", self.rise.is_some()),
             ("receptive-field", self.receptive_field.is_some()),
+            ("window-attention", self.window_attention.is_some()),
+            ("faithfulness", self.faithfulness.is_some()),
         ]
         .into_iter()
         .find_map(|(name, there)| there.then_some(name))
@@ -134,6 +149,12 @@ impl Document {
             InstrumentName::Rise => M::Rise(self.rise.take().unwrap_or_default()),
             InstrumentName::ReceptiveField => {
                 M::ReceptiveField(self.receptive_field.take().unwrap_or_default())
+            }
+            InstrumentName::WindowAttention => {
+                M::WindowAttention(self.window_attention.take().unwrap_or_default())
+            }
+            InstrumentName::Faithfulness => {
+                M::Faithfulness(self.faithfulness.take().unwrap_or_default())
             }
             InstrumentName::Restore => M::Restore,
         };
@@ -195,6 +216,14 @@ impl From<Experiment> for Document {
                     ImageMethod::ReceptiveField(settings) => Self {
                         receptive_field: Some(settings),
                         ..of(InstrumentName::ReceptiveField)
+                    },
+                    ImageMethod::WindowAttention(settings) => Self {
+                        window_attention: Some(settings),
+                        ..of(InstrumentName::WindowAttention)
+                    },
+                    ImageMethod::Faithfulness(settings) => Self {
+                        faithfulness: Some(settings),
+                        ..of(InstrumentName::Faithfulness)
                     },
                     ImageMethod::Restore => of(InstrumentName::Restore),
                 }

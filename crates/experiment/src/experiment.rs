@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
-use crate::image_experiment::{Bank, ImageInput, ImageMethod, InterventionSettings};
+use crate::image_experiment::{Bank, ImageInput, ImageMethod, InterventionSettings, MapSource};
 use crate::{Metric, SitePattern};
 
 /// A question to a model, small enough to read and to send by mail.
@@ -37,14 +37,22 @@ impl Experiment {
                 Corruption::Replace { .. } => Vec::new(),
             },
             InstrumentSettings::Image { input, method } => {
-                let bank = match method {
+                let read = match method {
                     ImageMethod::CausalEffectMap(InterventionSettings {
                         bank: Bank::File(path),
                         ..
-                    }) => Some(path),
-                    _ => None,
+                    }) => vec![path],
+                    ImageMethod::Faithfulness(settings) => {
+                        let maps = settings.maps.iter_mut();
+                        maps.filter_map(|map| match map {
+                            MapSource::Result(path) => Some(path),
+                            MapSource::Instrument(_) => None,
+                        })
+                        .collect()
+                    }
+                    _ => Vec::new(),
                 };
-                input.files_mut().chain(bank).collect()
+                input.files_mut().chain(read).collect()
             }
         }
     }

@@ -6,16 +6,20 @@ use serde::{Deserialize, Serialize};
 
 mod attribution;
 mod causal_effect_map;
+mod faithfulness;
 mod image_source;
 mod method;
+mod window_attention;
 
 pub use attribution::{
     Baseline, Detector, Fill, GradientSettings, IntegratedGradientsSettings, LamPath, LamSettings,
     OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
 };
 pub use causal_effect_map::{Bank, Draws, InterventionSettings, Quirk};
+pub use faithfulness::{FaithfulnessSettings, MapSource};
 pub use image_source::ImageSource;
 pub use method::ImageMethod;
+pub use window_attention::WindowAttentionSettings;
 
 /// What is wrong with the image, and so what the network is there to mend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

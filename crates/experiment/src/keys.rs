@@ -22,6 +22,8 @@ pub(crate) const INSTRUMENTS: &[&str] = &[
     "occlusion",
     "rise",
     "receptive-field",
+    "window-attention",
+    "faithfulness",
     "restore",
 ];
 
@@ -61,6 +63,8 @@ const TOP: &[(&str, Holds)] = &[
     ("occlusion", Other),
     ("rise", Other),
     ("receptive-field", Other),
+    ("window-attention", Other),
+    ("faithfulness", Other),
 ];
 const IMAGE: &[(&str, Holds)] = &[
     ("image", Text),
@@ -118,6 +122,14 @@ const INTEGRATED_GRADIENTS: &[(&str, Holds)] =
 const OCCLUSION: &[(&str, Holds)] = &[("block", Other), ("fill", Text), ("engine", Text)];
 const RISE: &[(&str, Holds)] = &[("masks", Other), ("grid", Other), ("probability", Other)];
 const RECEPTIVE_FIELD: &[(&str, Holds)] = &[("inputs", Other)];
+const WINDOW_ATTENTION: &[(&str, Holds)] = &[("pixel", Other)];
+const FAITHFULNESS: &[(&str, Holds)] = &[
+    ("maps", TextList),
+    ("baseline", Text),
+    ("block", Other),
+    ("steps", Other),
+    ("random", Other),
+];
 
 /// The keys of a section. `None` for a section that does not exist; the keys outside all sections stand under "".
 pub(crate) fn of_section(
@@ -140,6 +152,8 @@ pub(crate) fn of_section(
         "occlusion" => OCCLUSION,
         "rise" => RISE,
         "receptive-field" => RECEPTIVE_FIELD,
+        "window-attention" => WINDOW_ATTENTION,
+        "faithfulness" => FAITHFULNESS,
         _ => return None,
     })
 }
@@ -156,6 +170,8 @@ pub(crate) fn settings_of(instrument: &str) -> &'static [&'static str] {
         "occlusion" => &["occlusion"],
         "rise" => &["rise"],
         "receptive-field" => &["receptive-field"],
+        "window-attention" => &["window-attention"],
+        "faithfulness" => &["faithfulness"],
         _ => &[],
     }
 }

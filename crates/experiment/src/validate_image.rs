@@ -2,8 +2,8 @@
 
 use crate::ExperimentError;
 use crate::image_experiment::{
-    Bank, ImageInput, ImageMethod, ImageSource, ImageTask, IntegratedGradientsSettings,
-    InterventionSettings, LamSettings, RiseSettings,
+    Bank, FaithfulnessSettings, ImageInput, ImageMethod, ImageSource, ImageTask,
+    IntegratedGradientsSettings, InterventionSettings, LamSettings, MapSource, RiseSettings,
 };
 use crate::validate::refuse;
 
@@ -25,7 +25,8 @@ pub(crate) fn check(input: &ImageInput, method: &ImageMethod) -> Result<(), Expe
         ImageMethod::ReceptiveField(settings) => {
             check_number(settings.inputs, 0, "receptive-field.inputs")
         }
-        ImageMethod::Gradient(_) | ImageMethod::Restore => Ok(()),
+        ImageMethod::Faithfulness(settings) => check_faithfulness(settings),
+        ImageMethod::Gradient(_) | ImageMethod::WindowAttention(_) | ImageMethod::Restore => Ok(()),
     }
 }
 
@@ -49,8 +50,8 @@ fn check_input(input: &ImageInput, method: &ImageMethod) -> Result<(), Experimen
     }
     if method.needs_truth() && input.truth.is_none() {
         return refuse(
-            "A causal effect is a change of the PSNR against the true picture, and there is none; add \
-             truth = \"clean.png\" to [input].",
+            "What is measured is the PSNR against the true picture, and there is none; add truth = \"clean.png\" to \
+             [input].",
         );
     }
     if input.task == Some(ImageTask::Derain) && input.truth.is_none() && method.needs_truth() {
@@ -186,4 +187,18 @@ fn check_rise(settings: &RiseSettings) -> Result<(), ExperimentError> {
         ));
     }
     Ok(())
+}
+
+fn check_faithfulness(settings: &FaithfulnessSettings) -> Result<(), ExperimentError> {
+    let empty =
+        |map: &MapSource| matches!(map, MapSource::Result(path) if path.as_os_str().is_empty());
+    if settings.maps.is_empty() || settings.maps.iter().any(empty) {
+        return refuse(format!(
+            "There is no map to try; name instruments ({}) or results in faithfulness.maps.",
+            MapSource::INSTRUMENTS.join(", ")
+        ));
+    }
+    check_block(settings.block, "faithfulness")?;
+    check_number(settings.steps, 1, "faithfulness.steps")?;
+    check_number(settings.random, 0, "faithfulness.random")
 }

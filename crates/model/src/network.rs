@@ -16,7 +16,6 @@ pub mod forward;
 pub mod image_model;
 pub mod lens;
 pub mod node;
-mod plain;
 pub mod reach;
 pub mod rect;
 pub mod region;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use whyfinder_experiment::image_experiment::{
-    Bank, Baseline, Detector, Draws, Fill, InterventionSettings, LamPath, Quirk,
+    Bank, Baseline, Detector, Draws, Fill, InterventionSettings, LamPath, MapSource, Quirk,
 };
 use whyfinder_experiment::{
     Engine, Experiment, ImageInput, ImageMethod, ImageSource, ImageTask, InstrumentSettings,
@@ -153,6 +153,12 @@ fn the_relatives_have_sections_of_their_own() {
             &["rise.masks=9", "rise.grid=4", "rise.probability=0.25"],
         ),
         ("receptive-field", &["receptive-field.inputs=0"]),
+        ("gradient", &["gradient.detector=psnr"]),
+        ("window-attention", &["window-attention.pixel=[3, 4]"]),
+        (
+            "faithfulness",
+            &["faithfulness.maps=lam,old.npz", "faithfulness.random=0"],
+        ),
         ("restore", &[]),
     ] {
         let chosen = format!("instrument={instrument}");
@@ -170,6 +176,15 @@ fn the_relatives_have_sections_of_their_own() {
             }
             ImageMethod::Occlusion(s) => assert_eq!((s.block, s.fill), (16, Fill::Blur)),
             ImageMethod::Rise(s) => assert_eq!((s.masks, s.grid, s.probability), (9, 4, 0.25)),
+            ImageMethod::WindowAttention(s) => assert_eq!(s.pixel, Some([3, 4])),
+            ImageMethod::Faithfulness(s) => {
+                let maps = [
+                    MapSource::Instrument("lam".into()),
+                    MapSource::Result("old.npz".into()),
+                ];
+                assert_eq!((s.maps.as_slice(), s.random), (&maps[..], 0));
+                assert!(experiment.files().contains(&"old.npz".into()));
+            }
             _ => {}
         }
     }
@@ -283,6 +298,14 @@ fn what_cannot_be_meant_of_images_is_refused_with_what_to_do() {
             ],
             "steps",
         ),
+        (
+            &["instrument=faithfulness", "faithfulness.maps=[]"],
+            "no map to try",
+        ),
+        (
+            &["instrument=faithfulness", "faithfulness.steps=0"],
+            "faithfulness.steps",
+        ),
     ] {
         let message = refusal(MAP, changes);
         assert!(message.contains(said), "{changes:?}: {message}");
@@ -293,6 +316,20 @@ fn what_cannot_be_meant_of_images_is_refused_with_what_to_do() {
     let no_truth = MAP.replace("truth = \"picture:harbour\"\n", "");
     assert!(refusal(&no_truth, &[]).contains("add truth"));
     with(&no_truth, &["instrument=lam"]);
+    for of_psnr in [
+        &["instrument=occlusion"][..],
+        &["instrument=lam", "lam.detector=psnr"],
+        &["instrument=faithfulness"],
+    ] {
+        assert!(refusal(&no_truth, of_psnr).contains("add truth"));
+    }
+    with(
+        &no_region,
+        &[
+            "instrument=window-attention",
+            "window-attention.pixel=[1, 1]",
+        ],
+    );
     let no_image = no_truth.replace("image = \"degraded.png\"\n", "");
     assert!(refusal(&no_image, &["instrument=lam"]).contains("no image"));
     let trace_of_psnr = TRACE.replace("logit-difference", "psnr");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use whyfinder_experiment::{InstrumentSettings, Outcome};
-use whyfinder_figure::{attention_figure, save, svg_to_png, trace_figure};
+use whyfinder_figure::{attention_figure, image_figure, save, svg_to_png, trace_figure};
 use whyfinder_paint::Theme;
 
 use super::command_error::CommandError;
@@ -23,12 +23,7 @@ pub(crate) fn draw(
     let figure = match &outcome.experiment.instrument {
         InstrumentSettings::CausalTrace { .. } => trace_figure(outcome, Theme::Light),
         InstrumentSettings::Run { .. } => attention_figure(outcome, Theme::Light),
-        InstrumentSettings::Image { method, .. } => {
-            return Err(CommandError::failed(format!(
-                "There is no figure of the instrument \"{}\" yet.",
-                method.name()
-            )));
-        }
+        InstrumentSettings::Image { .. } => image_figure(outcome, Theme::Light),
     };
     let figure = figure.map_err(CommandError::failed)?;
     let picture = svg_to_png(&figure, SHARPNESS).map_err(CommandError::failed)?;

@@ -13,6 +13,8 @@ pub enum Detector {
     Gradient,
     /// Sum of the pixels.
     Sum,
+    /// PSNR against the truth, dB, of the output as it is: neither clipped nor rounded.
+    Psnr,
 }
 
 /// Local attribution map (Gu and Dong 2021): a path from a degraded image to the image, integrated.

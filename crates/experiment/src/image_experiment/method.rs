@@ -1,6 +1,7 @@
 use super::{
-    GradientSettings, IntegratedGradientsSettings, InterventionSettings, LamSettings,
-    OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+    Detector, FaithfulnessSettings, GradientSettings, IntegratedGradientsSettings,
+    InterventionSettings, LamSettings, OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+    WindowAttentionSettings,
 };
 
 /// How the question about an image is answered.
@@ -13,6 +14,8 @@ pub enum ImageMethod {
     Occlusion(OcclusionSettings),
     Rise(RiseSettings),
     ReceptiveField(ReceptiveFieldSettings),
+    WindowAttention(WindowAttentionSettings),
+    Faithfulness(FaithfulnessSettings),
     /// One pass: the output and its PSNR.
     Restore,
 }
@@ -28,17 +31,36 @@ impl ImageMethod {
             ImageMethod::Occlusion(_) => "occlusion",
             ImageMethod::Rise(_) => "rise",
             ImageMethod::ReceptiveField(_) => "receptive-field",
+            ImageMethod::WindowAttention(_) => "window-attention",
+            ImageMethod::Faithfulness(_) => "faithfulness",
             ImageMethod::Restore => "restore",
         }
     }
 
     /// Whether it asks about a region of the output.
     pub fn needs_region(&self) -> bool {
-        !matches!(self, ImageMethod::Restore)
+        match self {
+            ImageMethod::Restore => false,
+            ImageMethod::WindowAttention(settings) => settings.pixel.is_none(),
+            _ => true,
+        }
     }
 
     /// Whether it compares the output with the truth.
     pub fn needs_truth(&self) -> bool {
-        matches!(self, ImageMethod::CausalEffectMap(_))
+        match self {
+            ImageMethod::CausalEffectMap(_)
+            | ImageMethod::Occlusion(_)
+            | ImageMethod::Rise(_)
+            | ImageMethod::Faithfulness(_) => true,
+            ImageMethod::Lam(LamSettings { detector, .. })
+            | ImageMethod::Gradient(GradientSettings { detector })
+            | ImageMethod::IntegratedGradients(IntegratedGradientsSettings { detector, .. }) => {
+                *detector == Detector::Psnr
+            }
+            ImageMethod::ReceptiveField(_)
+            | ImageMethod::WindowAttention(_)
+            | ImageMethod::Restore => false,
+        }
     }
 }

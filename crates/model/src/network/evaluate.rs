@@ -4,14 +4,14 @@ use candle_core::Tensor;
 
 use super::axis::{AxisMap, axis_map, bilinear};
 use super::extent::Extent;
-use super::node::{ConvolutionWeights, Node, Nonlinearity, Operation};
-use super::plain::{channels, pool, resample, window_attention};
+use super::node::{ConvolutionWeights, Node, Nonlinearity, Operation, Window};
 use super::rect::Rect;
 use crate::config::Activation;
 use crate::error::{ModelError, Result};
-use crate::kernel::activation;
 use crate::kernel::convolution::{Convolution, Padding, convolve};
 use crate::kernel::norm::norm;
+use crate::kernel::window_attention::{Windows, window_mix, window_pattern};
+use crate::kernel::{activation, channels, pool, resample};
 use crate::weights::NormWeights;
 
 /// A value that an operation reads, as far as it is there.
@@ -83,9 +83,9 @@ pub(super) fn evaluate(
         Operation::Input { .. } | Operation::NoiseLevel => x.value.clone(),
         Operation::Convolution(weights) => convolution(x, weights, rect)?,
         Operation::Activation(kind) => activate(x.value, *kind)?,
-        Operation::ParametricRelu(slopes) => channels::parametric_relu(x.value, slopes)?,
+        Operation::ParametricRelu(slopes) => prelu(x.value, slopes)?,
         Operation::Affine { scale, shift } => channels::affine(x.value, scale, shift)?,
-        Operation::Scale(factor) => channels::scale(x.value, *factor)?,
+        Operation::Scale(factor) => (x.value * f64::from(*factor))?,
         Operation::LayerNorm { weight, bias, eps } => {
             let weights = NormWeights {
                 weight: weight.clone(),
@@ -93,20 +93,20 @@ pub(super) fn evaluate(
             };
             norm(x.value, &weights, crate::config::NormKind::Layer, *eps)?
         }
-        Operation::Add => pair(&channels::add)?,
-        Operation::Subtract => pair(&channels::subtract)?,
-        Operation::Multiply => pair(&channels::multiply)?,
+        Operation::Add => pair(&|x, y| sum(x, y, 1.0))?,
+        Operation::Subtract => pair(&|x, y| sum(x, y, -1.0))?,
+        Operation::Multiply => pair(&multiply)?,
         Operation::Concatenate => {
             let values: Vec<&Tensor> = arguments.iter().map(|argument| argument.value).collect();
             channels::concatenate(&values)?
         }
-        Operation::Channels { first, count } => channels::part(x.value, *first, *count)?,
+        Operation::Channels { first, count } => channels::slice(x.value, *first, *count)?,
         Operation::PixelShuffle(r) => {
             let finer = resample::pixel_shuffle(x.value, *r)?;
             part_of_finer(&finer, x, rect, *r)?
         }
         Operation::Nearest(r) => {
-            let finer = resample::nearest(x.value, *r)?;
+            let finer = resample::nearest_upsample(x.value, *r)?;
             part_of_finer(&finer, x, rect, *r)?
         }
         Operation::PixelUnshuffle(r) => resample::pixel_unshuffle(x.value, *r)?,
@@ -114,9 +114,11 @@ pub(super) fn evaluate(
         Operation::MaxPool { size, stride } => pool::max_pool(x.value, *size, *stride)?,
         Operation::GlobalMean => pool::global_mean(x.value)?,
         Operation::GlobalContrast => pool::global_contrast(x.value)?,
-        Operation::WindowPattern(window) => window_attention::pattern(x.value, window)?,
+        Operation::WindowPattern(window) => {
+            window_pattern(x.value, &window.bias, &windows(window))?
+        }
         Operation::WindowMix(window) => {
-            pair(&|pattern, qkv| window_attention::mix(pattern, qkv, window))?
+            pair(&|pattern, qkv| window_mix(pattern, qkv, &windows(window)))?
         }
         Operation::PadToMultiple(_) => reflect(x, rect)?,
         Operation::CropToPicture { .. } => crop(x.value, &x.at, rect)?,
@@ -145,13 +147,48 @@ fn part_of_finer(finer: &Tensor, x: &Argument<'_>, rect: &Rect, r: usize) -> Res
     crop(finer, &at, rect)
 }
 
+fn windows(window: &Window) -> Windows {
+    Windows {
+        size: window.size,
+        shift: window.shift,
+        overlap: window.key_size.saturating_sub(window.size),
+        heads: window.heads,
+    }
+}
+
+/// `x + factor y`; either may stand for a whole batch or, as a pooled value, for all pixels.
+fn sum(x: &Tensor, y: &Tensor, factor: f32) -> Result<Tensor> {
+    if x.dims() == y.dims() {
+        return channels::add_scaled(x, y, factor);
+    }
+    Ok(x.broadcast_add(&(y * f64::from(factor))?)?)
+}
+
+fn multiply(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (n, _, _, width) = x.dims4()?;
+    let pooled = (n, 1, 1, width);
+    if x.dims() == y.dims() || y.dims4()? == pooled {
+        return channels::multiply(x, y);
+    }
+    Ok(x.broadcast_mul(y)?)
+}
+
+/// One slope for all channels, or one each.
+fn prelu(x: &Tensor, slopes: &Tensor) -> Result<Tensor> {
+    let width = x.dim(3)?;
+    if slopes.elem_count() == width {
+        return channels::prelu(x, &slopes.flatten_all()?);
+    }
+    channels::prelu(x, &slopes.flatten_all()?.broadcast_as(width)?.contiguous()?)
+}
+
 fn activate(x: &Tensor, kind: Nonlinearity) -> Result<Tensor> {
     match kind {
         Nonlinearity::Relu => activation::activate(x, Activation::Relu),
         Nonlinearity::Gelu => activation::activate(x, Activation::GeluErf),
         Nonlinearity::Silu => activation::activate(x, Activation::Silu),
-        Nonlinearity::LeakyRelu(slope) => channels::leaky_relu(x, slope),
-        Nonlinearity::Sigmoid => channels::sigmoid(x),
+        Nonlinearity::LeakyRelu(slope) => activation::leaky_relu(x, slope),
+        Nonlinearity::Sigmoid => activation::logistic(x),
     }
 }
 
