@@ -6,12 +6,14 @@
 //!
 //! Values are f32 tensors with channels last, `[N, H, W, C]`; pictures are RGB or grey in 0..=1.
 
+mod assembly;
 mod axis;
 mod build;
 pub mod demo;
 pub mod detect;
 mod evaluate;
 mod extent;
+mod family;
 pub mod forward;
 pub mod image_model;
 pub mod lens;

@@ -54,6 +54,10 @@ pub(super) enum AxisMap {
     Reflected {
         len: usize,
     },
+    /// Beyond the end, the last.
+    Repeated {
+        len: usize,
+    },
 }
 
 /// Rows if `rows`, else columns, of input `argument`.
@@ -102,6 +106,7 @@ pub(super) fn axis_map(
         Operation::WindowPattern(window) => window_map(window, len),
         Operation::WindowMix(window) if argument == 1 => window_map(window, len),
         Operation::PadToMultiple(_) => AxisMap::Reflected { len },
+        Operation::RepeatToMultiple(_) => AxisMap::Repeated { len },
         Operation::Activation(_)
         | Operation::ParametricRelu(_)
         | Operation::Affine { .. }
@@ -207,6 +212,7 @@ impl AxisMap {
                 let nearest = (2 * len).saturating_sub(2 + first.max(len));
                 deepest.min(first)..end.max(nearest + 1)
             }
+            AxisMap::Repeated { len } => first.min(len - 1)..outputs.end.min(len),
         }
     }
 
@@ -274,6 +280,7 @@ mod tests {
             (AxisMap::Bilinear { out: 28, len: 7 }, 28),
             (AxisMap::Bilinear { out: 10, len: 3 }, 10),
             (AxisMap::Reflected { len: 6 }, 8),
+            (AxisMap::Repeated { len: 6 }, 8),
             (
                 AxisMap::Overlapping {
                     size: 4,

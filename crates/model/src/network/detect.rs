@@ -2,6 +2,7 @@
 
 use candle_core::Device;
 
+use super::family::FAMILIES;
 use super::node::Network;
 use crate::error::{ModelError, Result};
 use crate::state_dict::StateDict;
@@ -11,7 +12,7 @@ use crate::state_dict::StateDict;
 pub struct Recognised {
     /// Family in words, such as `SwinIR`.
     pub family: &'static str,
-    /// Sizes in words.
+    /// Sizes in words, such as `16 blocks of 64 channels`.
     pub details: String,
     pub network: Network,
 }
@@ -19,10 +20,32 @@ pub struct Recognised {
 /// Builds the network of these weights on a device.
 ///
 /// # Errors
-/// If the network is not known, a tensor is missing, or shapes do not fit each other.
-pub fn build(state: &StateDict, _device: &Device) -> Result<Recognised> {
-    Err(ModelError::file(
+/// If the network is not known, a tensor is missing or not a number, or shapes do not fit each other.
+pub fn build(state: &StateDict, device: &Device) -> Result<Recognised> {
+    match FAMILIES.iter().find(|family| (family.marks)(state)) {
+        Some(family) => (family.build)(state, device),
+        None => Err(unknown(state)),
+    }
+}
+
+fn unknown(state: &StateDict) -> ModelError {
+    let names: Vec<String> = state
+        .names()
+        .take(3)
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    let more = if state.len() > names.len() {
+        " ..."
+    } else {
+        ""
+    };
+    let known: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    ModelError::file(
         state.path(),
-        "The weights belong to no network that is known here",
-    ))
+        format!(
+            "The tensors {}{more} belong to no network that is known here ({})",
+            names.join(", "),
+            known.join(", ")
+        ),
+    )
 }

@@ -120,7 +120,8 @@ pub(super) fn evaluate(
         Operation::WindowMix(window) => {
             pair(&|pattern, qkv| window_mix(pattern, qkv, &windows(window)))?
         }
-        Operation::PadToMultiple(_) => reflect(x, rect)?,
+        Operation::PadToMultiple(_) => extend(x, rect, |beyond, len| 2 * len - 2 - beyond)?,
+        Operation::RepeatToMultiple(_) => extend(x, rect, |_, len| len - 1)?,
         Operation::CropToPicture { .. } => crop(x.value, &x.at, rect)?,
     })
 }
@@ -263,8 +264,8 @@ fn blend(
     Ok((&low + (&high - &low)?.broadcast_mul(&weights)?)?)
 }
 
-/// Rows and columns beyond the end repeat those before it, the last one not doubled.
-fn reflect(x: &Argument<'_>, rect: &Rect) -> Result<Tensor> {
+/// Rows and columns beyond the end are those that `inside` says, from their index and how many there are.
+fn extend(x: &Argument<'_>, rect: &Rect, inside: impl Fn(usize, usize) -> usize) -> Result<Tensor> {
     let along = |value: &Tensor,
                  dimension: usize,
                  outputs: &std::ops::Range<usize>,
@@ -276,7 +277,7 @@ fn reflect(x: &Argument<'_>, rect: &Rect) -> Result<Tensor> {
         }
         let indices: Vec<u32> = outputs
             .clone()
-            .map(|o| if o < len { o } else { 2 * len - 2 - o })
+            .map(|o| if o < len { o } else { inside(o, len) })
             .map(|i| (i - first) as u32)
             .collect();
         let count = indices.len();

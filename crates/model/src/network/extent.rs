@@ -223,6 +223,11 @@ fn extent(node: &Node, inputs: &[Extent], picture: (usize, usize)) -> Result<Ext
                 ..first
             }
         }
+        Operation::RepeatToMultiple(multiple) => Extent {
+            height: first.height.next_multiple_of((*multiple).max(1)),
+            width: first.width.next_multiple_of((*multiple).max(1)),
+            ..first
+        },
         Operation::CropToPicture { scale } => {
             let (height, width) = (picture.0 * scale, picture.1 * scale);
             if height > first.height || width > first.width {

@@ -128,6 +128,8 @@ pub enum Operation {
     WindowMix(Window),
     /// Reflected at the bottom and the right until both sides are multiples.
     PadToMultiple(usize),
+    /// The last row and column repeated at the bottom and the right until both sides are multiples.
+    RepeatToMultiple(usize),
     /// The top left, `scale` times as large as the picture.
     CropToPicture {
         scale: usize,

@@ -94,7 +94,7 @@ fn pooled(weights: &mut Weights) -> Network {
 
 fn noisy(weights: &mut Weights) -> Network {
     let mut b = Builder::new(1);
-    let x = b.push("pad", Operation::PadToMultiple(2), [0]);
+    let x = b.push("pad", Operation::RepeatToMultiple(2), [0]);
     let x = b.push("unshuffle", Operation::PixelUnshuffle(2), [x]);
     let level = b.push("level", Operation::NoiseLevel, [x]);
     let x = b.push("joined", Operation::Concatenate, [x, level]);
