@@ -109,7 +109,11 @@ pub struct ReadPicture {
 pub fn read_picture(reference: &str) -> Result<ReadPicture, ExperimentError> {
     if let Some(name) = reference.strip_prefix("picture:") {
         let picture = bundled::find(name)?;
-        return decode_picture(picture.bytes, reference);
+        let read = decode_picture(picture.bytes, reference)?;
+        return Ok(ReadPicture {
+            name: name.to_owned(),
+            ..read
+        });
     }
     let path = Path::new(reference);
     let file_error = |source| ExperimentError::File {

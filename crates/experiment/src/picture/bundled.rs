@@ -10,8 +10,22 @@ pub struct BundledPicture {
     pub bytes: &'static [u8],
 }
 
+macro_rules! bundled {
+    ($($name:literal),* $(,)?) => {
+        &[$(BundledPicture {
+            name: $name,
+            bytes: include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"), "/../../assets/pictures/", $name, ".png"
+            )),
+        }),*]
+    };
+}
+
 /// All of them, in the order they are listed.
-pub const PICTURES: &[BundledPicture] = &[];
+pub const PICTURES: &[BundledPicture] = bundled![
+    "towers", "market", "bricks", "letters", "weave", "tree", "hills", "spheres", "leaves-1",
+    "leaves-2", "leaves-3", "leaves-4", "leaves-5", "leaves-6", "leaves-7", "leaves-8",
+];
 
 /// The bundled picture of that name, without `picture:`.
 ///
@@ -26,12 +40,9 @@ pub fn find(name: &str) -> Result<&'static BundledPicture, ExperimentError> {
                 .iter()
                 .map(|picture| format!("picture:{}", picture.name))
                 .collect();
-            let there = match names.as_slice() {
-                [] => "there are none".to_owned(),
-                names => format!("there are {}", names.join(", ")),
-            };
             ExperimentError::invalid(format!(
-                "There is no bundled picture \"{name}\"; {there}, and any file can be named by its path."
+                "There is no bundled picture \"{name}\"; there are {}, and any file can be named by its path.",
+                names.join(", ")
             ))
         })
 }

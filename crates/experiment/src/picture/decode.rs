@@ -52,8 +52,9 @@ pub(super) fn decode(bytes: &[u8], name: &str) -> Result<(Picture, Vec<String>),
             pixels(decoder, name, format, &mut notices)?
         }
         ImageFormat::Gif => {
-            let decoder = GifDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+            let mut decoder = GifDecoder::new(Cursor::new(bytes)).map_err(failed)?;
             fits(name, decoder.dimensions())?;
+            decoder.set_limits(limits()).map_err(failed)?;
             if decoder.into_frames().nth(1).is_some() {
                 notices.push(animated(name));
             }

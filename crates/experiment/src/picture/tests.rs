@@ -52,3 +52,19 @@ fn shrinking_cuts_to_a_multiple_first() {
     assert_eq!(picture.shrunk(0), None);
     assert_eq!(picture.shrunk(1), Some(picture.clone()));
 }
+
+#[test]
+fn bundled_pictures_are_read_as_they_are() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/pictures");
+    let files = std::fs::read_dir(folder).expect("a folder").filter(|file| {
+        let path = file.as_ref().expect("an entry").path();
+        path.extension().is_some_and(|ending| ending == "png")
+    });
+    assert_eq!(files.count(), bundled::PICTURES.len());
+    for bundled in bundled::PICTURES {
+        let read = read_picture(&format!("picture:{}", bundled.name)).expect(bundled.name);
+        assert_eq!(read.name, bundled.name);
+        assert!(read.notices.is_empty(), "{:?}", read.notices);
+        assert!(read.picture.width.is_multiple_of(8) && read.picture.height.is_multiple_of(8));
+    }
+}
