@@ -15,4 +15,5 @@ pub mod shape;
 pub mod spectrum;
 pub mod texture;
 
-pub use canvas::{Canvas, Picture};
+pub use canvas::Canvas;
+pub use whyfinder_experiment::picture::Picture;

@@ -9,5 +9,19 @@ pub struct NetworkDemo {
     pub weights: &'static [u8],
 }
 
+/// `assets/models/restoration/NAME.safetensors`.
+macro_rules! demo {
+    ($name:literal) => {
+        NetworkDemo {
+            name: $name,
+            weights: include_bytes!(concat!(
+                "../../../../assets/models/restoration/",
+                $name,
+                ".safetensors"
+            )),
+        }
+    };
+}
+
 /// Every bundled network; a new one is a line here.
-pub const NETWORK_DEMOS: &[NetworkDemo] = &[];
+pub const NETWORK_DEMOS: &[NetworkDemo] = &[demo!("sr-local"), demo!("denoise")];

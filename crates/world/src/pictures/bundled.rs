@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::canvas::Picture;
+use super::Picture;
+use super::canvas::write_png;
 use super::leaves;
 use super::scene::SCENES;
 use crate::error::{Result, WorldError};
@@ -14,16 +15,18 @@ pub const HELD_OUT: u64 = 0x6865_6c64;
 /// How many of them there are.
 pub const LEAVES: u64 = 8;
 
-/// Every bundled picture with its name, drawn anew.
-pub fn draw_all() -> Vec<(String, Picture)> {
-    let scenes = SCENES
-        .iter()
-        .map(|(name, draw)| (name.to_string(), draw(SIDE)));
-    let leaves = (0..LEAVES).map(|index| {
-        let picture = leaves::picture(HELD_OUT, index, SIDE, SIDE);
-        (format!("leaves-{}", index + 1), picture)
-    });
+/// The names of all bundled pictures.
+pub fn names() -> Vec<String> {
+    let scenes = SCENES.iter().map(|(name, _)| name.to_string());
+    let leaves = (0..LEAVES).map(|index| format!("leaves-{}", index + 1));
     scenes.chain(leaves).collect()
+}
+
+/// Every bundled picture with its name, drawn anew, in the order of [`names`].
+pub fn draw_all() -> Vec<(String, Picture)> {
+    let scenes = SCENES.iter().map(|(_, draw)| draw(SIDE));
+    let leaves = (0..LEAVES).map(|index| leaves::picture(HELD_OUT, index, SIDE, SIDE));
+    names().into_iter().zip(scenes.chain(leaves)).collect()
 }
 
 /// Writes them as PNG files into `folder`.
@@ -33,7 +36,7 @@ pub fn draw_all() -> Vec<(String, Picture)> {
 pub fn write(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(WorldError::file("make the folder", folder))?;
     for (name, picture) in draw_all() {
-        picture.write_png(&folder.join(format!("{name}.png")))?;
+        write_png(&picture, &folder.join(format!("{name}.png")))?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! parts and the statistics over scales of a photograph. Patterned surfaces, soft focus and shadows add most of the
 //! rest (Achddou, Gousseau and Ladjal 2025).
 
+use super::Picture;
 use super::blur::blur;
-use super::canvas::Picture;
 use super::colour::Palette;
 use super::layer::{Layer, Shadow};
 use super::shape::{self, Kinds, Shape};
@@ -136,6 +136,7 @@ impl Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pictures::canvas::colours;
 
     #[test]
     fn a_picture_depends_on_seed_and_number_alone_and_is_not_flat() {
@@ -143,7 +144,7 @@ mod tests {
             let first = picture(1, index, 96, 64);
             assert_eq!(first, picture(1, index, 96, 64));
             assert_ne!(first, picture(2, index, 96, 64));
-            let colours = first.colours();
+            let colours = colours(&first);
             let mean = colours.iter().sum::<f32>() / colours.len() as f32;
             let variance = colours.iter().map(|v| (v - mean).powi(2)).sum::<f32>();
             assert!(variance / colours.len() as f32 > 1e-4, "picture {index}");

@@ -12,7 +12,8 @@ mod towers;
 mod tree;
 mod weave;
 
-use super::canvas::{Picture, byte};
+use super::Picture;
+use super::canvas::byte;
 use super::colour::{Rgb, decode, encode};
 
 /// All scenes: their names, and how to draw them with a number of pixels on each side.

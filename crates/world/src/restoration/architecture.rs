@@ -74,7 +74,7 @@ impl Demo {
     pub fn batch(self) -> (usize, usize) {
         match self {
             Self::SrLocal | Self::SrChannel => (16, 24),
-            Self::SrWindow => (16, 24),
+            Self::SrWindow => (8, 24),
             Self::Denoise => (16, 40),
         }
     }

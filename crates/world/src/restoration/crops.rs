@@ -8,6 +8,7 @@ use super::architecture::Demo;
 use super::degrade::{add_noise, shrink};
 use crate::draw::Draw;
 use crate::error::Result;
+use crate::pictures::canvas::{colours, turned};
 use crate::pictures::{Picture, leaves};
 
 /// Pixels on each side of the pictures that parts are cut from.
@@ -55,13 +56,16 @@ impl Crops {
         for _ in 0..count {
             let picture = &self.pictures[draw.below(self.pictures.len())];
             let (x, y) = (draw.below(SIDE - large + 1), draw.below(SIDE - large + 1));
-            let good = picture.part(x, y, large, large).turned(draw.below(8));
+            let part = picture
+                .cropped(x, y, large, large)
+                .unwrap_or_else(|| picture.clone());
+            let good = turned(&part, draw.below(8));
             let bad = match self.demo {
                 Demo::Denoise => add_noise(&good, &mut draw),
                 _ => shrink(&good),
             };
-            input.extend(bad.colours());
-            truth.extend(good.colours());
+            input.extend(colours(&bad));
+            truth.extend(colours(&good));
         }
         let device = Device::Cpu;
         Ok(Batch {

@@ -70,3 +70,51 @@ fn published(demo: Demo, name: &str, tensor: &Tensor) -> Result<Tensor> {
     }
     Ok(tensor)
 }
+
+#[cfg(test)]
+mod tests {
+    use whyfinder_model::network::{NoNodeProbe, forward, open_network};
+    use whyfinder_model::open::OpenOptions;
+
+    use super::*;
+    use crate::draw::Draw;
+    use crate::restoration::average::Average;
+
+    #[test]
+    fn published_files_open_as_what_was_trained() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for demo in Demo::ALL {
+            let trainable = demo.untrained(1).expect("builds");
+            let mut average = Average::new(&trainable.parameters).expect("values");
+            // Start values leave biases and whole branches at zero.
+            let mut draw = Draw::new(7);
+            for values in &mut average.values {
+                values
+                    .iter_mut()
+                    .for_each(|v| *v += 0.02 * draw.normal() as f32);
+            }
+            let training = Training {
+                trainable,
+                average,
+                steps: 0,
+                finished: false,
+            };
+            let path = folder.path().join(format!("{}.safetensors", demo.name()));
+            write(&path, demo, &training).expect("writes");
+            let reference = path.to_str().expect("a path");
+            let open = open_network(reference, &OpenOptions::default()).expect("opens");
+            let values = (0..21 * 18 * 3).map(|_| draw.unit() as f32).collect();
+            let input = Tensor::from_vec(values, (1, 21, 18, 3), &Device::Cpu).expect("an input");
+            let run = |network: &_| {
+                let output = forward(network, &input, 0.0, &mut NoNodeProbe)?;
+                Ok(output.flatten_all()?.to_vec1::<f32>()?)
+            };
+            let trained: Vec<f32> = training.averaged(run).expect("runs");
+            let opened: Vec<f32> = run(&open.network).expect("runs");
+            assert_eq!(open.network.scale, demo.scale());
+            for (a, b) in trained.iter().zip(&opened) {
+                assert!((a - b).abs() < 1e-4, "{demo:?} {a} {b}");
+            }
+        }
+    }
+}

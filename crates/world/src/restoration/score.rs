@@ -8,7 +8,7 @@ use super::degrade::{SIGMA, add_noise, enlarge, shrink};
 use crate::draw::Draw;
 use crate::error::Result;
 use crate::pictures::Picture;
-use crate::pictures::canvas::byte;
+use crate::pictures::canvas::{byte, colours};
 
 /// What a picture scores before and after.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ pub fn degraded(demo: Demo, picture: &Picture, number: u64) -> Picture {
 /// When the network cannot be run on it.
 pub fn restore(network: &Network, picture: &Picture) -> Result<Picture> {
     let shape = (1, picture.height, picture.width, 3);
-    let input = Tensor::from_vec(picture.colours(), shape, &Device::Cpu)?;
+    let input = Tensor::from_vec(colours(picture), shape, &Device::Cpu)?;
     let output = forward(network, &input, SIGMA / 255.0, &mut NoNodeProbe)?;
     let (_, height, width, _) = output.dims4()?;
     let values = output.flatten_all()?.to_vec1::<f32>()?;
