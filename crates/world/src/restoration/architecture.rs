@@ -216,7 +216,7 @@ fn window(plant: &mut Plant) -> Result<()> {
     let x = plant.convolution("conv_after_body", 3, (c, c), 0.01, x)?;
     let x = plant.builder.add("body", x, head);
     let outputs = 3 * SCALE * SCALE;
-    let x = plant.shaped("upsample.0", 3, (c, outputs), 0.1, x, |w| {
+    let x = plant.shaped_last("upsample.0", 3, (c, outputs), x, |w| {
         interpolate(w, c, outputs, SCALE);
     })?;
     let x = plant
@@ -262,7 +262,7 @@ fn tail(plant: &mut Plant, head: NodeId, x: NodeId) -> Result<()> {
         })?;
         x = plant.builder.push(name(1), Operation::PixelShuffle(2), [x]);
     }
-    let x = plant.shaped("conv_last", 3, (WIDTH, 3), 0.1, x, |w| {
+    let x = plant.shaped_last("conv_last", 3, (WIDTH, 3), x, |w| {
         interpolate_plainly(w, WIDTH, 3);
     })?;
     shifted(plant, "output_mean", x, 1.0)?;

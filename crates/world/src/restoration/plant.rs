@@ -14,6 +14,8 @@ pub struct Plant {
     draw: Draw,
     list: Vec<Parameter>,
     tables: Vec<Table>,
+    /// Whether the next kernels are matrices for Muon.
+    inside: bool,
 }
 
 /// A table of biases by relative position that a window's attention pattern reads.
@@ -41,6 +43,7 @@ impl Plant {
             draw: Draw::stream(seed, u64::MAX - 2),
             list: Vec::new(),
             tables: Vec::new(),
+            inside: true,
         }
     }
 
@@ -48,7 +51,7 @@ impl Plant {
         let var = Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu)?)?;
         let tensor = var.as_tensor().clone();
         // The matrices inside the trunk; the first and the last convolution have few channels on one side.
-        let matrix = shape.len() == 4 && shape[2] > 3 && shape[3] > 3;
+        let matrix = self.inside && shape.len() == 4 && shape[2] > 3 && shape[3] > 3;
         self.list.push(Parameter { name, var, matrix });
         Ok(tensor)
     }
@@ -89,6 +92,21 @@ impl Plant {
         )?;
         let bias = self.variable(format!("{name}.bias"), &[output], vec![0.0; output])?;
         Ok(self.builder.convolution(name, weight, Some(bias), from))
+    }
+
+    /// As [`Plant::shaped`], for outputs that are the picture itself: Muon's steps, all equally large, would show there.
+    pub fn shaped_last(
+        &mut self,
+        name: &str,
+        side: usize,
+        channels: (usize, usize),
+        from: NodeId,
+        shape: impl FnOnce(&mut [f32]),
+    ) -> Result<NodeId> {
+        self.inside = false;
+        let made = self.shaped(name, side, channels, 0.1, from, shape);
+        self.inside = true;
+        made
     }
 
     /// A layer norm over the channels.
