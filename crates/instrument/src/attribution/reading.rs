@@ -1,0 +1,141 @@
+//! The number of the output that is explained, and its gradient.
+
+use candle_core::{Tensor, Var};
+use whyfinder_experiment::Detector;
+use whyfinder_model::network::{Network, Rect, forward_region};
+
+use super::pixels::Pixels;
+use crate::error::{InstrumentError, Result};
+
+/// Added to the mean squared error, so that a perfect output has a PSNR (of 120 dB).
+const LEAST_ERROR: f64 = 1e-12;
+
+/// One differentiable number of a region of the output. Outputs are neither clipped nor rounded.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    network: &'a Network,
+    noise: f32,
+    /// What the detector looks at: the region, for lengths of gradients one row and column more where there are any.
+    window: Rect,
+    detector: Detector,
+    /// The truth of the window, `[1, h, w, C]`.
+    truth: Option<Tensor>,
+}
+
+/// A number and how fast it changes with each value of the picture.
+pub(crate) struct Gradient {
+    pub(crate) number: f64,
+    /// As the picture's values.
+    pub(crate) slope: Vec<f32>,
+}
+
+impl<'a> Reading<'a> {
+    /// `region` in the output's pixels; `truth` is that of the region, needed for the PSNR only.
+    ///
+    /// # Errors
+    /// If the region lies outside the output, or the truth is missing.
+    pub(crate) fn new(
+        network: &'a Network,
+        (height, width): (usize, usize),
+        noise: f32,
+        region: &Rect,
+        detector: Detector,
+        truth: Option<&Pixels>,
+    ) -> Result<Self> {
+        let extents = network.extents(height, width)?;
+        let output = extents[network.output];
+        let further = |range: &std::ops::Range<usize>, len: usize| {
+            let more = usize::from(detector == Detector::Gradient);
+            range.start..(range.end + more).min(len)
+        };
+        let truth = match (detector, truth) {
+            (Detector::Psnr, None) => {
+                return Err(InstrumentError::unfit(
+                    "The PSNR compares with the true picture, and there is none; add truth to [input] or choose \
+                     another detector.",
+                ));
+            }
+            (Detector::Psnr, Some(truth)) => Some(truth.tensor(&device(network))?),
+            _ => None,
+        };
+        Ok(Self {
+            network,
+            noise,
+            window: Rect::new(
+                further(&region.rows, output.height),
+                further(&region.columns, output.width),
+            ),
+            detector,
+            truth,
+        })
+    }
+
+    /// What the detector looks at, in the output's pixels.
+    pub(crate) fn window(&self) -> &Rect {
+        &self.window
+    }
+
+    /// The number for one picture.
+    pub(crate) fn number(&self, picture: &Pixels) -> Result<f64> {
+        let picture = picture.tensor(&device(self.network))?;
+        let output = forward_region(self.network, &picture, self.noise, &self.window)?;
+        Ok(f64::from(self.detect(&output)?.to_scalar::<f32>()?))
+    }
+
+    pub(crate) fn gradient(&self, picture: &Pixels) -> Result<Gradient> {
+        let variable = Var::from_tensor(&picture.tensor(&device(self.network))?)?;
+        let output = forward_region(self.network, &variable, self.noise, &self.window)?;
+        let number = self.detect(&output)?;
+        let gradients = number.backward()?;
+        let slope = match gradients.get(&variable) {
+            Some(slope) => slope.flatten_all()?.to_vec1()?,
+            None => vec![0.0; picture.values.len()],
+        };
+        Ok(Gradient {
+            number: f64::from(number.to_scalar::<f32>()?),
+            slope,
+        })
+    }
+
+    fn detect(&self, output: &Tensor) -> Result<Tensor> {
+        Ok(match (self.detector, &self.truth) {
+            (Detector::Psnr, Some(truth)) => {
+                let error = output.broadcast_sub(truth)?.sqr()?.mean_all()?;
+                ((error + LEAST_ERROR)?.log()? * (-10.0 / std::f64::consts::LN_10))?
+            }
+            (Detector::Gradient, _) => lengths(output)?.sum_all()?,
+            _ => output.sum_all()?,
+        })
+    }
+}
+
+/// `sqrt((o[y, x] - o[y + 1, x])^2 + (o[y, x] - o[y, x + 1])^2)` of each channel, one row and column fewer.
+fn lengths(output: &Tensor) -> Result<Tensor> {
+    let (_, height, width, _) = output.dims4()?;
+    let (h, w) = (height.saturating_sub(1), width.saturating_sub(1));
+    if h == 0 || w == 0 {
+        return Ok((output * 0.0)?);
+    }
+    let here = output.narrow(1, 0, h)?.narrow(2, 0, w)?;
+    let down = (&here - output.narrow(1, 1, h)?.narrow(2, 0, w)?)?;
+    let right = (&here - output.narrow(1, 0, h)?.narrow(2, 1, w)?)?;
+    let squares = (down.sqr()? + right.sqr()?)?;
+    // The root has no slope at zero; there it counts as zero, and not as a number that is none.
+    let positive = squares.gt(0.0)?;
+    let safe = positive.where_cond(&squares, &squares.ones_like()?)?.sqrt()?;
+    Ok((safe * positive.to_dtype(squares.dtype())?)?)
+}
+
+/// Where the network's weights are.
+pub(crate) fn device(network: &Network) -> candle_core::Device {
+    network
+        .nodes
+        .iter()
+        .find_map(|node| {
+            node.operation
+                .weights()
+                .first()
+                .map(|w| w.device().clone())
+        })
+        .unwrap_or(candle_core::Device::Cpu)
+}
