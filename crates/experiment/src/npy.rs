@@ -19,6 +19,7 @@ pub(crate) enum Values {
     F32(Vec<f32>),
     F64(Vec<f64>),
     U32(Vec<u32>),
+    U8(Vec<u8>),
     Bool(Vec<bool>),
     Text(Vec<String>),
 }
@@ -29,6 +30,7 @@ impl Values {
             Values::F32(v) => v.len(),
             Values::F64(v) => v.len(),
             Values::U32(v) => v.len(),
+            Values::U8(v) => v.len(),
             Values::Bool(v) => v.len(),
             Values::Text(v) => v.len(),
         }
@@ -40,6 +42,7 @@ impl Values {
             Values::F32(_) => "<f4".into(),
             Values::F64(_) => "<f8".into(),
             Values::U32(_) => "<u4".into(),
+            Values::U8(_) => "|u1".into(),
             Values::Bool(_) => "|b1".into(),
             Values::Text(v) => {
                 let longest = v.iter().map(|s| s.chars().count()).max().unwrap_or(0);
@@ -80,6 +83,7 @@ impl Stored {
             Values::F32(v) => write(&mut out, &descr, &shape, v.iter())?,
             Values::F64(v) => write(&mut out, &descr, &shape, v.iter())?,
             Values::U32(v) => write(&mut out, &descr, &shape, v.iter())?,
+            Values::U8(v) => write(&mut out, &descr, &shape, v.iter())?,
             Values::Bool(v) => write(&mut out, &descr, &shape, v.iter())?,
             Values::Text(v) => write(&mut out, &descr, &shape, v.iter().map(String::as_str))?,
         }
@@ -125,6 +129,7 @@ impl Stored {
             "f4" => Values::F32(file.into_vec().map_err(broken)?),
             "f8" => Values::F64(file.into_vec().map_err(broken)?),
             "u4" => Values::U32(file.into_vec().map_err(broken)?),
+            "u1" => Values::U8(file.into_vec().map_err(broken)?),
             "b1" => Values::Bool(file.into_vec().map_err(broken)?),
             // Strings of no characters take no bytes, so the bytes say nothing of how many there are.
             text if text.starts_with('U') && claimed > 0 => {
@@ -138,6 +143,7 @@ impl Stored {
                 Values::F32(v) => Values::F32(row_major(&shape, &v)),
                 Values::F64(v) => Values::F64(row_major(&shape, &v)),
                 Values::U32(v) => Values::U32(row_major(&shape, &v)),
+                Values::U8(v) => Values::U8(row_major(&shape, &v)),
                 Values::Bool(v) => Values::Bool(row_major(&shape, &v)),
                 Values::Text(v) => Values::Text(row_major(&shape, &v)),
             },
@@ -218,25 +224,42 @@ fn row_major<T: Clone>(shape: &[usize], column_major: &[T]) -> Vec<T> {
 /// # Errors
 /// If the file cannot be read, is malformed or holds other values.
 pub fn read_npy(path: &Path) -> Result<Array, ExperimentError> {
+    let stored = read_stored(path)?;
+    let data = match stored.values {
+        Values::F32(v) => v,
+        Values::F64(v) => v.into_iter().map(|x| x as f32).collect(),
+        _ => return Err(unusable(path, "must hold float32 values")),
+    };
+    Array::new(stored.shape, data)
+}
+
+/// Reads an array of uint8 from a `.npy` file: its shape, and its values row-major.
+///
+/// # Errors
+/// If the file cannot be read, is malformed or holds other values.
+pub fn read_bytes_npy(path: &Path) -> Result<(Vec<usize>, Vec<u8>), ExperimentError> {
+    let stored = read_stored(path)?;
+    match stored.values {
+        Values::U8(values) => Ok((stored.shape, values)),
+        _ => Err(unusable(path, "must hold uint8 values")),
+    }
+}
+
+fn unusable(path: &Path, what: &str) -> ExperimentError {
+    ExperimentError::invalid(format!("The array {what}. Path: {}", path.display()))
+}
+
+fn read_stored(path: &Path) -> Result<Stored, ExperimentError> {
     let file_error = |source| ExperimentError::File {
         what: "read the array",
         path: path.to_path_buf(),
         source,
     };
-    let unusable = |what: String| {
-        ExperimentError::invalid(format!("The array {what}. Path: {}", path.display()))
-    };
     if fs::metadata(path).map_err(file_error)?.len() > MAX_FILE {
-        return Err(unusable("is larger than 8 GiB".into()));
+        return Err(unusable(path, "is larger than 8 GiB"));
     }
     let bytes = fs::read(path).map_err(file_error)?;
-    let stored = Stored::from_bytes(&bytes).map_err(unusable)?;
-    let data = match stored.values {
-        Values::F32(v) => v,
-        Values::F64(v) => v.into_iter().map(|x| x as f32).collect(),
-        _ => return Err(unusable("must hold float32 values".into())),
-    };
-    Array::new(stored.shape, data)
+    Stored::from_bytes(&bytes).map_err(|what| unusable(path, &what))
 }
 
 #[cfg(test)]
@@ -255,6 +278,7 @@ mod tests {
             Values::F32(vec![1.5, -0.0]),
             Values::F64(vec![0.1, 1e300]),
             Values::U32(vec![0, u32::MAX]),
+            Values::U8(vec![7, u8::MAX]),
             Values::Bool(vec![true, false]),
             Values::Text(vec![" Ångström".into(), String::new()]),
         ] {

@@ -1,4 +1,4 @@
-//! The normal draws of `numpy.random.RandomState`, value for value.
+//! The draws of `numpy.random.RandomState`, value for value.
 
 use rand_mt::Mt;
 
@@ -38,6 +38,22 @@ impl RandomState {
                 let factor = (-2.0 * square.ln() / square).sqrt();
                 self.kept = Some(factor * x);
                 return factor * y;
+            }
+        }
+    }
+
+    /// An integer in `0..end`, as `randint(end)`: bits under the smallest mask over `end - 1`, drawn again while they
+    /// are too many. 0 where there is no choice, for which nothing is drawn.
+    pub fn below(&mut self, end: u32) -> u32 {
+        let most = end.saturating_sub(1);
+        if most == 0 {
+            return 0;
+        }
+        let mask = u32::MAX >> most.leading_zeros();
+        loop {
+            let drawn = self.bits.next_u32() & mask;
+            if drawn <= most {
+                return drawn;
             }
         }
     }
@@ -110,6 +126,81 @@ mod tests {
         let ours = RandomState::new(12345).normals(10_000);
         assert_same(ours[9_998], -1.2147230949662449);
         assert_same(ours[9_999], 0.6549886591834755);
+    }
+
+    /// Integers and normals in turn, as a causal effect map draws them: an odd number of normals leaves one kept.
+    #[test]
+    fn integers_between_normals_are_numpys() {
+        let mut state = RandomState::new(0);
+        let rows: [(u32, u32, [f64; 3]); 7] = [
+            (
+                4096,
+                2732,
+                [
+                    0.2201558664370841,
+                    0.059373572461388524,
+                    0.013893972146079134,
+                ],
+            ),
+            (
+                10000,
+                7891,
+                [
+                    0.014321847482967963,
+                    -0.1652400105547622,
+                    0.3862596956607636,
+                ],
+            ),
+            (
+                7,
+                6,
+                [
+                    -0.010791200599925686,
+                    -0.02104126514642809,
+                    0.26773866264949436,
+                ],
+            ),
+            (
+                256,
+                174,
+                [
+                    -0.019156023866553917,
+                    0.14922308336215556,
+                    0.023857846371142827,
+                ],
+            ),
+            (
+                1,
+                0,
+                [0.0870320064206717, 0.06542633870083664, 0.2929566810112953],
+            ),
+            (
+                3,
+                2,
+                [
+                    -0.0402271105423139,
+                    0.11860661463583415,
+                    0.31905094603501144,
+                ],
+            ),
+            (
+                1000000,
+                84665,
+                [0.006556652648750701, 0.1334445577166903, -0.306567978450969],
+            ),
+        ];
+
+        for (end, integer, normals) in rows {
+            assert_eq!(state.below(end), integer, "randint({end})");
+            for normal in normals {
+                assert_same(50.0 / 255.0 * state.normal(), normal);
+            }
+        }
+        let mut state = RandomState::new(3);
+        assert_eq!(state.below(1), 0);
+        assert_eq!(state.below(0), 0);
+        let first = RandomState::new(3).below(u32::MAX);
+        assert_eq!(state.below(u32::MAX), first);
     }
 
     #[test]

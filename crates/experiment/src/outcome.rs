@@ -89,6 +89,8 @@ pub struct ImageSummary {
     pub region: Option<[usize; 4]>,
     /// Side of a block, in the output's pixels.
     pub block: Option<usize>,
+    /// Sentences about what of the files is not in the pictures.
+    pub notices: Vec<String>,
 }
 
 /// Counts of the blocks of a causal effect map, those of the region apart.

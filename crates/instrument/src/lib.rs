@@ -4,12 +4,14 @@
 //! experiment; it must never know egui, wgpu or threads.
 
 mod answer;
+mod causal_effect_map;
 mod causal_trace;
 mod cells;
 mod continuation;
 mod corruption;
 pub mod error;
 mod full_pass;
+pub mod image;
 mod kept;
 pub mod measure;
 pub mod memory;
@@ -24,6 +26,7 @@ mod sweep;
 mod watch;
 
 pub use error::InstrumentError;
+pub use image::{estimate_image, measure_image};
 pub use measure::{Cost, estimate, measure};
 pub use memory::Budget;
 pub use report::{CellTokens, MeasuredCell, Observer, Progress, Report};

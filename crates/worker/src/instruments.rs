@@ -1,11 +1,13 @@
-//! The program's own laboratory: language models and the instruments for them.
+//! The program's own laboratory: language models, restoration networks and the instruments for them.
 
 use whyfinder_experiment::{Experiment, Outcome};
 use whyfinder_instrument::{Budget, InstrumentError, Observer};
+use whyfinder_model::network::{ImageModel, is_network, network_file, open_network};
 use whyfinder_model::{LanguageModel, OpenOptions, open};
 
 use crate::fingerprint;
 use crate::laboratory::{Failure, Laboratory, TokenizedText};
+use crate::opened;
 use crate::protocol::{Estimate, OpenedModel};
 
 #[derive(Clone, Debug)]
@@ -13,27 +15,61 @@ pub(crate) struct Instruments {
     pub(crate) options: OpenOptions,
 }
 
+/// What can be opened.
+#[derive(Debug)]
+pub(crate) enum AnyModel {
+    Language(Box<LanguageModel>),
+    Image(Box<ImageModel>),
+}
+
+impl AnyModel {
+    /// Memory that the weights take, bytes.
+    fn bytes(&self) -> u64 {
+        match self {
+            AnyModel::Language(model) => model.card.bytes,
+            AnyModel::Image(model) => model.card.bytes,
+        }
+    }
+}
+
 impl Laboratory for Instruments {
-    type Model = LanguageModel;
+    type Model = AnyModel;
 
     fn fingerprint(&self, reference: &str) -> String {
-        open::locate_folder(reference, &self.options)
-            .ok()
-            .flatten()
-            .map_or_else(String::new, |folder| fingerprint::of(&folder))
+        let place = if is_network(reference) {
+            network_file(reference)
+        } else {
+            open::locate_folder(reference, &self.options).ok().flatten()
+        };
+        place.map_or_else(String::new, |place| fingerprint::of(&place))
     }
 
     fn size(&self, reference: &str) -> Option<u64> {
+        if is_network(reference) {
+            // Weights of 16 bits take twice their file.
+            let file = network_file(reference)?;
+            return Some(2 * file.metadata().ok()?.len());
+        }
         open::size_in_memory(reference, &self.options).ok()
     }
 
-    fn open(&self, reference: &str) -> Result<(LanguageModel, OpenedModel), Failure> {
+    fn open(&self, reference: &str) -> Result<(AnyModel, OpenedModel), Failure> {
+        if is_network(reference) {
+            let model = open_network(reference, &self.options).map_err(Failure::because)?;
+            let opened = opened::network(&model);
+            return Ok((AnyModel::Image(Box::new(model)), opened));
+        }
         let model = open(reference, &self.options).map_err(Failure::because)?;
-        let opened = opened(&model);
-        Ok((model, opened))
+        let opened = opened::language_model(&model);
+        Ok((AnyModel::Language(Box::new(model)), opened))
     }
 
-    fn tokenize(&self, model: &LanguageModel, text: &str) -> Result<TokenizedText, Failure> {
+    fn tokenize(&self, model: &AnyModel, text: &str) -> Result<TokenizedText, Failure> {
+        let AnyModel::Language(model) = model else {
+            return Err(Failure::because(
+                "The network turns images into images and reads no text.",
+            ));
+        };
         let split = model.tokenizer.encode(text).map_err(Failure::because)?;
         Ok(TokenizedText {
             ids: split.ids,
@@ -44,15 +80,23 @@ impl Laboratory for Instruments {
 
     fn estimate(
         &self,
-        model: &LanguageModel,
+        model: &AnyModel,
         experiment: &Experiment,
         budget: u64,
     ) -> Result<Estimate, Failure> {
         // An estimate tells the need whatever is there; what is there stands beside it.
-        let cost = whyfinder_instrument::estimate(model, experiment, &Budget::UNLIMITED)
-            .map_err(failure)?;
+        let unlimited = Budget::UNLIMITED;
+        let cost = match model {
+            AnyModel::Language(model) => {
+                whyfinder_instrument::estimate(model, experiment, &unlimited)
+            }
+            AnyModel::Image(model) => {
+                whyfinder_instrument::estimate_image(model, experiment, &unlimited)
+            }
+        }
+        .map_err(failure)?;
         Ok(Estimate {
-            bytes: cost.bytes.saturating_add(model.card.bytes),
+            bytes: cost.bytes.saturating_add(model.bytes()),
             budget_bytes: budget,
             passes: cost.passes,
             passes_plain: cost.passes_plain,
@@ -62,15 +106,23 @@ impl Laboratory for Instruments {
 
     fn measure(
         &self,
-        model: &LanguageModel,
+        model: &AnyModel,
         experiment: &Experiment,
         budget: u64,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Failure> {
         let budget = Budget {
-            bytes: budget.saturating_sub(model.card.bytes),
+            bytes: budget.saturating_sub(model.bytes()),
         };
-        whyfinder_instrument::measure(model, experiment, observer, &budget).map_err(failure)
+        match model {
+            AnyModel::Language(model) => {
+                whyfinder_instrument::measure(model, experiment, observer, &budget)
+            }
+            AnyModel::Image(model) => {
+                whyfinder_instrument::measure_image(model, experiment, observer, &budget)
+            }
+        }
+        .map_err(failure)
     }
 }
 
@@ -79,27 +131,5 @@ fn failure(error: InstrumentError) -> Failure {
         InstrumentError::Cancelled => Failure::Cancelled,
         InstrumentError::Memory { .. } => Failure::TooLarge(error.to_string()),
         other => Failure::because(other),
-    }
-}
-
-fn opened(model: &LanguageModel) -> OpenedModel {
-    let (card, config) = (&model.card, model.config());
-    OpenedModel {
-        reference: card.reference.clone(),
-        name: card.name.clone(),
-        family: card.family.clone(),
-        architecture: card.architecture.clone(),
-        layers: config.layers,
-        heads: config.heads,
-        kv_heads: config.kv_heads,
-        d_model: config.d_model,
-        vocab: config.vocab,
-        max_positions: config.max_positions,
-        parameters: card.parameters,
-        bytes: card.bytes,
-        dtype: card.dtype.clone(),
-        device: card.device.clone(),
-        parity: card.parity,
-        image: None,
     }
 }

@@ -13,6 +13,7 @@ mod fingerprint;
 mod instruments;
 mod kept_models;
 mod observer;
+mod opened;
 mod outcomes;
 mod queue;
 mod thread;

@@ -1,0 +1,322 @@
+//! Causal effect map (Hu et al. 2025, "Interpreting Low-Level Vision Models With Causal Effect Maps"): each block of
+//! the input is replaced by natural patches that went through the task's own degradation, and the region is compared
+//! with the truth each time.
+//!
+//! A block's value is its effect, `PSNR - mean of the PSNRs of its interventions`, dB: positive where the block helps.
+
+mod bank;
+mod counts;
+mod draws;
+mod engine;
+mod grid;
+mod patches;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use whyfinder_experiment::image_experiment::{InterventionSettings, Quirk};
+use whyfinder_experiment::outcome::{ImageSummary, Summary};
+use whyfinder_experiment::{Axis, Engine, Experiment, Field, ImageInput, Metric, Outcome};
+use whyfinder_model::network::{Held, ImageModel, reach::reach, region_cost};
+
+use crate::error::{InstrumentError, Result};
+use crate::image::fields::{field_bytes, given};
+use crate::image::provenance;
+use crate::image::quality::psnr;
+use crate::image::restore::Output;
+use crate::image::scene::Scene;
+use crate::image::whole_output::Tiling;
+use crate::measure::Cost;
+use crate::memory::Budget;
+use crate::report::{Observer, Report};
+use bank::PatchBank;
+use draws::DrawSource;
+use engine::Runner;
+use grid::{Block, Grid};
+use patches::PatchMaker;
+use stage::{Measured, Sweep};
+
+/// Patches that are drawn before they are used, bytes.
+const DRAWN_AHEAD: usize = 64 << 20;
+/// Part of the blocks in reach that an estimate takes to be refined.
+const REFINED: f64 = 1.0 / 3.0;
+
+/// What is known before anything has run.
+struct Prepared {
+    scene: Scene,
+    grid: Grid,
+    /// Of each block of the grid, row-major: whether the region can depend on it.
+    reachable: Vec<bool>,
+    tiling: Tiling,
+    /// Bytes for fields, samples and patches.
+    held: u64,
+    /// Bytes that the base run keeps, at most.
+    base: u64,
+    /// Whether anything on the way to the region reads the whole picture.
+    global: bool,
+}
+
+fn prepare(
+    model: &ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    settings: &InterventionSettings,
+    budget: &Budget,
+) -> Result<Prepared> {
+    let network = &model.network;
+    let scene = Scene::read(model, input, experiment.seed)?;
+    let grid = Grid::of(&scene, settings)?;
+    let region = scene.region();
+    let (height, width) = (scene.input.height, scene.input.width);
+    let draws = settings.coarse.max(settings.fine);
+    let maps = if settings.mediation { 3 } else { 1 };
+    let samples = grid.blocks.len() as u64 * (draws as u64 + 6) * 4 * maps * 2;
+    let ahead = (DRAWN_AHEAD as u64).min((grid.blocks.len() * draws * grid.patch_bytes()) as u64);
+    // Reachability walks over the picture once per operation, with a few sets of pixels at a time.
+    let sets = (height * width * scene.scale * scene.scale * 8) as u64;
+    let held = field_bytes(&scene) + samples + ahead + sets;
+    let tiling = Tiling::of(network, &scene, held, budget)?;
+    let cost = region_cost(network, height, width, &region)?;
+    let base = match settings.engine {
+        Engine::Exact => cost.bytes_with_gradients / 2,
+        Engine::Plain => 0,
+    };
+    let needed = held.saturating_add(base).saturating_add(cost.bytes);
+    if needed > budget.bytes {
+        return Err(InstrumentError::Memory {
+            needed_bytes: needed,
+            available_bytes: budget.bytes,
+            advice: "use a smaller image, larger blocks or a smaller network",
+        });
+    }
+    let reach = reach(network, height, width, &region)?;
+    let reachable = grid
+        .blocks
+        .iter()
+        .map(|block| reach.pixels.meets(&block.rect))
+        .collect();
+    Ok(Prepared {
+        scene,
+        grid,
+        reachable,
+        tiling,
+        held,
+        base,
+        global: !reach.global.is_empty(),
+    })
+}
+
+impl Prepared {
+    /// The blocks that are run: all of them where that is to be checked.
+    fn runs(&self, settings: &InterventionSettings, block: &Block) -> bool {
+        settings.engine == Engine::Plain || self.reachable[block.index]
+    }
+
+    fn run_blocks(&self, settings: &InterventionSettings) -> Vec<&Block> {
+        let all = self.grid.blocks.iter();
+        all.filter(|block| self.runs(settings, block)).collect()
+    }
+}
+
+pub(crate) fn estimate(
+    model: &ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    settings: &InterventionSettings,
+    budget: &Budget,
+) -> Result<Cost> {
+    let prepared = prepare(model, experiment, input, settings, budget)?;
+    let scene = &prepared.scene;
+    let runner = Runner::new(&model.network, scene, settings.engine)?;
+    let mut blocks = prepared.run_blocks(settings);
+    prepared.grid.outwards(&mut blocks);
+    let refined = (REFINED * blocks.len() as f64).ceil() as usize;
+    let pairs = if settings.mediation && prepared.global {
+        2.0
+    } else {
+        1.0
+    };
+    let mut flops = 0.0;
+    for (i, block) in blocks.iter().enumerate() {
+        let fine = if i < refined { settings.fine } else { 0 };
+        flops += pairs * (settings.coarse + fine) as f64 * runner.flops(&block.rect);
+    }
+    let whole = runner.whole_flops();
+    let seconds_per_flop = match blocks.first() {
+        Some(block) => runner.probe_seconds(scene, &block.rect)?,
+        None => 0.0,
+    };
+    let all = prepared.grid.blocks.len();
+    Ok(Cost {
+        bytes: prepared.held + runner.bytes().max(prepared.tiling.bytes),
+        passes: 1.0 + flops / whole.max(1.0),
+        passes_plain: 1.0 + (settings.coarse * all + settings.fine * refined) as f64,
+        seconds: (flops + prepared.tiling.flops) * seconds_per_flop,
+    })
+}
+
+pub(crate) fn measure(
+    model: &ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    settings: &InterventionSettings,
+    observer: &mut dyn Observer,
+    budget: &Budget,
+) -> Result<Outcome> {
+    let began = Instant::now();
+    let prepared = prepare(model, experiment, input, settings, budget)?;
+    let Prepared { scene, grid, .. } = &prepared;
+    let Some(truth) = &scene.truth else {
+        return Err(InstrumentError::unfit(
+            "A causal effect is a change of the PSNR against the true picture, and there is none; add truth to \
+             [input].",
+        ));
+    };
+    let bank = PatchBank::open(&settings.bank, settings.repeats(Quirk::BgrPatches))?;
+    let maker = PatchMaker::new(scene, grid, &bank, settings.repeats(Quirk::OpencvResize))?;
+    let output = prepared.tiling.run(&model.network, scene, observer)?;
+    let mut reference = output.qualities(scene);
+    let runner = Runner::new(&model.network, scene, settings.engine)?;
+    let truth = truth.part(&scene.region());
+    let base = psnr(&runner.base()?, &truth);
+    reference.insert("psnr".to_string(), base as f32);
+    let mut maps = Maps::new(&prepared, settings, &reference);
+    let mut fields = vec![maps.effect.clone(), prepared.reach_field()];
+    fields.extend(maps.split.iter().flatten().cloned());
+    let pictures = pictures(scene, output)?;
+    fields.extend(pictures.iter().cloned());
+    let mut summary = Summary {
+        reference,
+        metric: Metric::Psnr.name().to_string(),
+        image: Some(ImageSummary {
+            block: Some(grid.block),
+            ..scene.summary()
+        }),
+        ..Summary::default()
+    };
+    observer.report(Report::Started {
+        fields,
+        summary: summary.clone(),
+        distributions: Vec::new(),
+    });
+
+    let mut sweep = Sweep {
+        runner: &runner,
+        truth: &truth,
+        base,
+        mediation: settings.mediation.then_some(if prepared.global {
+            Held::Pooled
+        } else {
+            Held::Nothing
+        }),
+        spare_bytes: budget.bytes.saturating_sub(prepared.held + prepared.base),
+        source: DrawSource::new(settings.draws, experiment.seed, &maker, grid),
+        observer,
+        pace: Default::default(),
+        progress: Default::default(),
+        passes: 1.0,
+        passes_plain: 1.0,
+    };
+    let refined = sweep.both_stages(&prepared, settings, &mut maps)?;
+    summary.passes = sweep.passes;
+    summary.passes_plain = sweep.passes_plain
+        + (settings.coarse * (grid.blocks.len() - prepared.run_blocks(settings).len())) as f64;
+    summary.peak_bytes =
+        model.card.bytes + prepared.held + runner.bytes().max(prepared.tiling.bytes);
+    summary.effects = Some(counts::count(
+        &maps.effect,
+        grid,
+        &prepared.reachable,
+        refined,
+        settings.repeats(Quirk::RegionCounted),
+    ));
+    let mut fields = vec![maps.effect, prepared.reach_field()];
+    fields.extend(maps.split.into_iter().flatten());
+    fields.extend(pictures);
+    summary.seconds = began.elapsed().as_secs_f64();
+    Ok(Outcome {
+        experiment: experiment.clone(),
+        fields,
+        summary,
+        provenance: provenance(model),
+        distributions: Vec::new(),
+    })
+}
+
+fn pictures(scene: &Scene, output: Output) -> Result<Vec<Field>> {
+    let mut fields = given(scene)?;
+    fields.push(output.field()?);
+    Ok(fields)
+}
+
+/// The effects, and where asked for their direct and their globally carried parts.
+struct Maps {
+    effect: Field,
+    split: Option<[Field; 2]>,
+}
+
+impl Maps {
+    fn new(
+        prepared: &Prepared,
+        settings: &InterventionSettings,
+        reference: &BTreeMap<String, f32>,
+    ) -> Self {
+        let draws = settings.coarse.max(settings.fine);
+        let field = |name: &str| {
+            let mut field = Field::sampled(name, prepared.grid.axes(), draws);
+            field.zero_below = settings.tolerance as f32;
+            field.metric = Some(Metric::Psnr);
+            field.reference.clone_from(reference);
+            for block in &prepared.grid.blocks {
+                if !prepared.runs(settings, block) {
+                    set_unreachable(&mut field, block.index);
+                }
+            }
+            field
+        };
+        Self {
+            effect: field("effect"),
+            split: settings
+                .mediation
+                .then(|| [field("effect.direct"), field("effect.mediated")]),
+        }
+    }
+
+    fn store(&mut self, measured: &Measured) {
+        self.effect.set_samples(measured.block, &measured.effects);
+        if let (Some([direct, mediated]), Some(split)) = (&mut self.split, &measured.split) {
+            direct.set_samples(measured.block, &split.direct);
+            mediated.set_samples(measured.block, &split.mediated);
+        }
+    }
+}
+
+/// Exactly nothing, known without a single draw.
+fn set_unreachable(field: &mut Field, cell: usize) {
+    field.values[cell] = 0.0;
+    field.mask[cell] = true;
+    if let Some(stderr) = &mut field.stderr {
+        stderr[cell] = 0.0;
+    }
+}
+
+impl Prepared {
+    /// 1 where the region can depend on a block, else 0.
+    fn reach_field(&self) -> Field {
+        let mut field = Field::unmeasured("reachable", self.grid.axes());
+        for (cell, &reachable) in self.reachable.iter().enumerate() {
+            field.values[cell] = f32::from(u8::from(reachable));
+            field.mask[cell] = true;
+        }
+        field
+    }
+}
+
+/// Rows and columns of blocks.
+pub(crate) fn block_axes(rows: usize, columns: usize) -> Vec<Axis> {
+    vec![
+        Axis::numbered("row", rows),
+        Axis::numbered("column", columns),
+    ]
+}

@@ -1,0 +1,247 @@
+//! The two stages: a few interventions on every block, many on those that move anything.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use whyfinder_experiment::image_experiment::InterventionSettings;
+use whyfinder_model::network::Held;
+
+use super::draws::DrawSource;
+use super::engine::Runner;
+use super::grid::{Block, Grid};
+use super::{DRAWN_AHEAD, Maps, Prepared};
+use crate::error::{InstrumentError, Result};
+use crate::image::quality::psnr;
+use crate::pace::Pace;
+use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report};
+
+/// Arithmetic of one step: some tens of milliseconds on a desktop processor. Counted, not timed, since the last bits
+/// of a sum may depend on the batch that it is in, and a run has to give the same numbers again.
+const STEP_FLOPS: f64 = 2e9;
+/// Patches beyond which a batch gains nothing.
+const MOST_PATCHES: usize = 256;
+
+/// The effects of one block's interventions, dB, in the order of the draws.
+#[derive(Clone, Debug)]
+pub(super) struct Measured {
+    pub(super) block: usize,
+    pub(super) effects: Vec<f32>,
+    pub(super) split: Option<Split>,
+}
+
+/// What of each effect goes from pixel to pixel, and what is carried by pooling over the whole picture.
+#[derive(Clone, Debug)]
+pub(super) struct Split {
+    pub(super) direct: Vec<f32>,
+    pub(super) mediated: Vec<f32>,
+}
+
+/// What has been done and what is left, in interventions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Work {
+    done: usize,
+    total: usize,
+    flops_left: f64,
+}
+
+/// Everything that stays the same from block to block, and how far it has come.
+pub(super) struct Sweep<'a> {
+    pub(super) runner: &'a Runner<'a>,
+    /// Of the region, 8 bits.
+    pub(super) truth: &'a [u8],
+    /// The PSNR without an intervention, dB.
+    pub(super) base: f64,
+    /// What is held for the direct effects; none if they are not asked for.
+    pub(super) mediation: Option<Held>,
+    /// Bytes for one batch.
+    pub(super) spare_bytes: u64,
+    pub(super) source: DrawSource<'a>,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) pace: Pace,
+    pub(super) progress: Work,
+    /// Whole passes so far, an intervention counted as the part of one that it takes.
+    pub(super) passes: f64,
+    pub(super) passes_plain: f64,
+}
+
+impl Sweep<'_> {
+    /// Runs both stages and gives the number of refined blocks.
+    pub(super) fn both_stages(
+        &mut self,
+        prepared: &Prepared,
+        settings: &InterventionSettings,
+        maps: &mut Maps,
+    ) -> Result<usize> {
+        let run = prepared.run_blocks(settings);
+        let mut hot = vec![false; prepared.grid.blocks.len()];
+        let coarse = Stage {
+            draws: 0..settings.coarse,
+            blocks: &prepared.grid.blocks.iter().collect::<Vec<_>>(),
+        };
+        let (mut measured_blocks, mut hot_blocks) = (0usize, 0usize);
+        let all_flops: f64 = run.iter().map(|b| self.runner.flops(&b.rect)).sum();
+        let mean_flops = all_flops / run.len().max(1) as f64;
+        let coarse_total = settings.coarse * run.len();
+        self.stage(
+            &coarse,
+            &prepared.grid,
+            &|block| prepared.runs(settings, block),
+            &mut |sweep, measured| {
+                let most = measured.effects.iter().map(|e| e.abs()).fold(0.0, f32::max);
+                let moved = f64::from(most) >= settings.tolerance;
+                hot[measured.block] = moved && settings.fine > 0;
+                measured_blocks += 1;
+                hot_blocks += usize::from(hot[measured.block]);
+                maps.store(measured);
+                // As many of the others are taken to be refined as of those so far.
+                let refined = (hot_blocks * run.len()).div_ceil(measured_blocks);
+                let left = run.len() - measured_blocks;
+                sweep.progress = Work {
+                    done: measured_blocks * settings.coarse,
+                    total: coarse_total + refined * settings.fine,
+                    flops_left: mean_flops
+                        * (left * settings.coarse + refined * settings.fine) as f64,
+                };
+            },
+        )?;
+        let hot: Vec<&Block> = run.into_iter().filter(|block| hot[block.index]).collect();
+        let mut flops_left: f64 = hot.iter().map(|b| self.runner.flops(&b.rect)).sum();
+        let fine = Stage {
+            draws: settings.coarse..settings.coarse + settings.fine,
+            blocks: &hot,
+        };
+        let mut refined = 0;
+        self.stage(&fine, &prepared.grid, &|_| true, &mut |sweep, measured| {
+            maps.store(measured);
+            refined += 1;
+            let block = &prepared.grid.blocks[measured.block];
+            flops_left -= sweep.runner.flops(&block.rect);
+            sweep.progress = Work {
+                done: coarse_total + refined * settings.fine,
+                total: coarse_total + hot.len() * settings.fine,
+                flops_left: flops_left.max(0.0) * settings.fine as f64,
+            };
+        })?;
+        Ok(hot.len())
+    }
+
+    /// Draws in the order of the blocks, runs from the region outwards.
+    fn stage(
+        &mut self,
+        stage: &Stage<'_>,
+        grid: &Grid,
+        runs: &dyn Fn(&Block) -> bool,
+        store: &mut dyn FnMut(&mut Self, &Measured),
+    ) -> Result<()> {
+        let per_block = (stage.draws.len() * self.source.patch_bytes()).max(1);
+        let mut left = stage.blocks.iter().peekable();
+        while left.peek().is_some() {
+            let mut drawn = vec![Vec::new(); 0];
+            let mut blocks: Vec<&Block> = Vec::new();
+            let mut places = vec![usize::MAX; grid.blocks.len()];
+            while let Some(block) = left.next_if(|_| drawn.len() * per_block < DRAWN_AHEAD) {
+                if runs(block) {
+                    places[block.index] = drawn.len();
+                    blocks.push(block);
+                    drawn.push(self.source.draw(block, stage.draws.clone()));
+                } else {
+                    self.source.skip(stage.draws.len());
+                }
+            }
+            grid.outwards(&mut blocks);
+            for block in blocks {
+                let measured = self.block(block, &drawn[places[block.index]], stage.draws.len())?;
+                store(self, &measured);
+                self.report(measured)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, block: &Block, patches: &[u8], count: usize) -> Result<Measured> {
+        let flops = self.runner.flops(&block.rect);
+        let at_once = self.patches_per_step(block, flops);
+        let size = (patches.len() / count.max(1)).max(1);
+        let mut effects = Vec::with_capacity(count);
+        let mut direct = Vec::new();
+        for pack in patches.chunks(size * at_once) {
+            let began = Instant::now();
+            let few = pack.len() / size;
+            effects.extend(self.effects(block, pack, few, Held::Nothing)?);
+            if let Some(Held::Pooled) = self.mediation {
+                direct.extend(self.effects(block, pack, few, Held::Pooled)?);
+            }
+            self.pace.measured(flops * few as f64, began.elapsed());
+            if self.observer.cancelled() {
+                return Err(InstrumentError::Cancelled);
+            }
+        }
+        self.passes += count as f64 * flops / self.runner.whole_flops().max(1.0);
+        self.passes_plain += count as f64;
+        Ok(Measured {
+            block: block.index,
+            split: self.mediation.map(|held| {
+                // Where nothing is pooled, all of an effect is direct.
+                let direct = if held == Held::Pooled {
+                    direct
+                } else {
+                    effects.clone()
+                };
+                let pairs = effects.iter().zip(&direct);
+                Split {
+                    mediated: pairs.map(|(all, direct)| all - direct).collect(),
+                    direct,
+                }
+            }),
+            effects,
+        })
+    }
+
+    fn effects(&self, block: &Block, patches: &[u8], count: usize, held: Held) -> Result<Vec<f32>> {
+        let outputs = self.runner.outputs(&block.rect, patches, count, held)?;
+        Ok(outputs
+            .chunks_exact(self.truth.len().max(1))
+            .map(|output| (self.base - psnr(output, self.truth)) as f32)
+            .collect())
+    }
+
+    fn patches_per_step(&self, block: &Block, flops: f64) -> usize {
+        let bytes = self.runner.bytes_per_patch(&block.rect).max(1);
+        let fit = usize::try_from(self.spare_bytes / bytes).unwrap_or(usize::MAX);
+        ((STEP_FLOPS / flops.max(1.0)) as usize)
+            .min(fit)
+            .clamp(1, MOST_PATCHES)
+    }
+
+    fn report(&mut self, measured: Measured) -> Result<()> {
+        let cells = |field: &str, samples: Vec<f32>| Report::Cells {
+            field: field.to_string(),
+            cells: vec![MeasuredCell {
+                cell: measured.block,
+                samples,
+                tokens: CellTokens::default(),
+            }],
+        };
+        self.observer.report(cells("effect", measured.effects));
+        if let Some(split) = measured.split {
+            self.observer.report(cells("effect.direct", split.direct));
+            self.observer
+                .report(cells("effect.mediated", split.mediated));
+        }
+        self.observer.report(Report::Progress(Progress {
+            done: self.progress.done,
+            total: self.progress.total,
+            seconds_left: self.pace.seconds(self.progress.flops_left),
+        }));
+        if self.observer.cancelled() {
+            return Err(InstrumentError::Cancelled);
+        }
+        Ok(())
+    }
+}
+
+/// Which draws, on which blocks (in their order).
+pub(super) struct Stage<'a> {
+    pub(super) draws: Range<usize>,
+    pub(super) blocks: &'a [&'a Block],
+}
