@@ -16,6 +16,7 @@ mod command_error;
 mod estimate;
 mod gallery;
 mod inspect;
+mod inspect_network;
 mod open;
 mod out_folder;
 mod pictures;

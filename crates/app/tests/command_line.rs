@@ -373,3 +373,121 @@ fn a_model_may_be_named_relative_to_where_one_is() {
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.out.contains("model       copy"), "{}", said.out);
 }
+
+const CEM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/fixtures/cem/denoise"
+);
+
+/// A folder with `map.toml` about the tiny random denoiser.
+fn map_folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["truth.png", "image.png"] {
+        fs::copy(Path::new(CEM).join(name), folder.path().join(name)).expect("copies");
+    }
+    let model = Path::new(CEM).join("weights.safetensors");
+    let map = format!(
+        "instrument = \"causal-effect-map\"\nmodel = {model:?}\nseed = 3\n\
+         [input]\nimage = \"image.png\"\ntruth = \"truth.png\"\nregion = [13, 17, 12, 9]\nsigma = 30\n\
+         [intervention]\nfine = 5\n"
+    );
+    fs::write(folder.path().join("map.toml"), map).expect("writes");
+    folder
+}
+
+#[test]
+fn a_map_of_effects_goes_from_file_to_result() {
+    let folder = map_folder();
+    let said = whyfinder(folder.path(), &["run", "map.toml", "--out", "map"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for part in [
+        "denoise, sigma 30, 56 x 48 pixels, region 12 x 9 at 13, 17",
+        " dB",
+        "out of the region's reach",
+        "effect [6 row, 7 column]",
+    ] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    let outcome = result(&folder, "map");
+    assert!(
+        outcome
+            .field("effect")
+            .is_some_and(|f| f.mask.iter().all(|&m| m))
+    );
+    assert!(outcome.summary.passes < outcome.summary.passes_plain);
+    let words = ["run", "map.toml", "--out", "plain", "--json"];
+    let changes = ["--set", "intervention.engine=plain"];
+    let plain = whyfinder(folder.path(), &[&words[..], &changes[..]].concat());
+    assert_eq!(plain.code, 0, "{}", plain.err);
+    let scalars = plain.json();
+    assert_eq!(
+        scalars["effects"]["unreachable"],
+        serde_json::json!(
+            outcome
+                .summary
+                .effects
+                .as_ref()
+                .expect("counted")
+                .unreachable
+        )
+    );
+    assert_eq!(scalars["image"]["task"], "denoise");
+    let words = [
+        "run",
+        "map.toml",
+        "--out",
+        "output",
+        "--set",
+        "instrument=restore",
+    ];
+    let restored = whyfinder(folder.path(), &words);
+    assert_eq!(restored.code, 0, "{}", restored.err);
+    assert!(result(&folder, "output").field("output").is_some());
+    let words = [
+        "run",
+        "map.toml",
+        "--out",
+        "no",
+        "--set",
+        "input.region=[50, 40, 12, 9]",
+    ];
+    let outside = whyfinder(folder.path(), &words);
+    assert!(
+        outside
+            .complaint(1)
+            .contains("beyond the output of 56 x 48")
+    );
+}
+
+#[test]
+fn the_cost_of_a_map_is_said_before_it_runs() {
+    let folder = map_folder();
+    let said = whyfinder(folder.path(), &["estimate", "map.toml", "--json"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let cost = said.json();
+    assert_eq!(cost["fits"], true);
+    assert!(cost["passes"].as_f64() < cost["passes_plain"].as_f64());
+    assert!(cost["seconds"].as_f64().is_some_and(|s| s > 0.0));
+}
+
+#[test]
+fn a_network_says_what_it_is() {
+    let folder = map_folder();
+    let model = Path::new(CEM).join("weights.safetensors");
+    let model = model.to_str().expect("a plain path");
+    let said = whyfinder(folder.path(), &["inspect", model]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for part in [
+        "DnCNN",
+        "RGB, as large as the input",
+        "7 x 7 pixels of the input",
+        "convolution 3 x 3, 8 to 8 channels",
+    ] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    let said = whyfinder(folder.path(), &["inspect", model, "--json"]).json();
+    assert_eq!(said["scale"], 1);
+    assert_eq!(said["receptive_field"], serde_json::json!([7, 7]));
+    assert_eq!(said["reads_everything"], false);
+    assert_eq!(said["sites"][1], "model.0");
+}

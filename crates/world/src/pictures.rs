@@ -3,6 +3,7 @@
 //! [`leaves`] draws dead leaves, endlessly, for training. [`scene`] draws a few things one could have photographed;
 //! no network sees them in training. Both depend on a seed and a number alone.
 
+pub mod bank;
 pub mod blur;
 pub mod bundled;
 pub mod canvas;

@@ -145,15 +145,6 @@ fn run(model: &ImageModel, experiment: &Experiment) -> Outcome {
     measure_image(model, experiment, &mut listener, &Budget::UNLIMITED).expect("the map runs")
 }
 
-fn refusal(model: &ImageModel, experiment: &Experiment) -> String {
-    let mut listener = Listener::default();
-    let message = measure_image(model, experiment, &mut listener, &Budget::UNLIMITED)
-        .expect_err("must be refused")
-        .to_string();
-    assert!(message.ends_with('.'), "not a sentence: {message}");
-    message
-}
-
 fn effect(outcome: &Outcome) -> &Field {
     outcome.field("effect").expect("a map has effects")
 }

@@ -2,14 +2,24 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use whyfinder_experiment::Site;
+use whyfinder_model::network::{is_network, open_network};
 use whyfinder_model::{LanguageModel, OpenOptions, open};
 use whyfinder_worker::human_bytes;
 
 use super::arguments;
 use super::command_error::CommandError;
+use super::inspect_network;
 use super::say::say;
 
 pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), CommandError> {
+    if is_network(&arguments.model) {
+        let model = open_network(&arguments.model, &OpenOptions::default())?;
+        return if arguments.json {
+            say(inspect_network::as_json(&model))
+        } else {
+            say(inspect_network::as_text(&model))
+        };
+    }
     let model = open(&arguments.model, &OpenOptions::default())?;
     if arguments.json {
         say(as_json(&model)?)
@@ -138,7 +148,7 @@ fn site_lines(sites: &[Site]) -> Vec<String> {
 }
 
 /// Digits in groups of three, with a space between.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {

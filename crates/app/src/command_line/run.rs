@@ -2,8 +2,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use whyfinder_experiment::outcome::TokenProbability;
-use whyfinder_experiment::{Field, Outcome, read_experiment, write_result};
+use whyfinder_experiment::outcome::{EffectCounts, ImageSummary, TokenProbability};
+use whyfinder_experiment::{Field, Metric, Outcome, read_experiment, write_result};
 
 use super::arguments::Run;
 use super::carry_out::{measure, worker};
@@ -56,11 +56,27 @@ pub(crate) fn as_text(outcome: &Outcome) -> String {
         lines.push(line);
     }
     for (name, value) in &summary.reference {
-        let mut line = format!("{name:<11} {value:.4} {}", summary.metric);
+        let unit = match Metric::named(&summary.metric) {
+            Some(Metric::Psnr) => Metric::Psnr.unit(),
+            _ => &summary.metric,
+        };
+        let mut line = format!("{name:<11} {value:.4} {unit}");
         if let Some(stderr) = summary.reference_stderr.get(name).filter(|s| s.is_finite()) {
             line.push_str(&format!(" ± {stderr:.4}"));
         }
         lines.push(line);
+    }
+    if let Some(image) = &summary.image {
+        lines.push(image_line(image));
+        lines.extend(
+            image
+                .notices
+                .iter()
+                .map(|note| format!("note        {note}")),
+        );
+    }
+    if let Some(effects) = &summary.effects {
+        lines.extend(effect_lines(effects));
     }
     let fields: Vec<_> = outcome
         .fields
@@ -98,6 +114,54 @@ pub(crate) fn passes(passes: f64, plain: f64) -> String {
         _ if passes == plain => format!("{passes:.0} passes"),
         _ => format!("{passes:.1} passes (one full pass per cell: {plain:.0})"),
     }
+}
+
+/// What the experiment was about: `image       denoise, sigma 50, 256 x 256 pixels, region 32 x 32 at 96, 152`.
+fn image_line(image: &ImageSummary) -> String {
+    let mut line = format!("image       {}", image.task);
+    if let Some(sigma) = image.sigma {
+        line.push_str(&format!(", sigma {sigma}"));
+    }
+    let [width, height] = image.input_size;
+    line.push_str(&format!(", {width} x {height} pixels"));
+    if image.scale > 1 {
+        let [width, height] = image.output_size;
+        line.push_str(&format!(" to {width} x {height}"));
+    }
+    if let Some([x, y, width, height]) = image.region {
+        line.push_str(&format!(", region {width} x {height} at {x}, {y}"));
+    }
+    if !image.truth {
+        line.push_str(", no truth");
+    }
+    line
+}
+
+fn effect_lines(effects: &EffectCounts) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "blocks      {} positive ({} beyond two standard errors), {} negative ({}), {} zero; {} of the region apart",
+            effects.positive,
+            effects.significant_positive,
+            effects.negative,
+            effects.significant_negative,
+            effects.zero,
+            effects.region
+        ),
+        format!(
+            "stages      {} blocks refined, {} out of the region's reach",
+            effects.refined, effects.unreachable
+        ),
+    ];
+    for (name, block) in [("min", effects.min), ("max", effects.max)] {
+        if let Some(block) = block {
+            lines.push(format!(
+                "{name:<11} {:+.4} ± {:.4} dB at row {}, column {}",
+                block.effect, block.stderr, block.row, block.column
+            ));
+        }
+    }
+    lines
 }
 
 fn said(token: &TokenProbability) -> String {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Picture;
+use super::bank;
 use super::canvas::write_png;
 use super::leaves;
 use super::scene::SCENES;
@@ -29,7 +30,7 @@ pub fn draw_all() -> Vec<(String, Picture)> {
     names().into_iter().zip(scenes.chain(leaves)).collect()
 }
 
-/// Writes them as PNG files into `folder`.
+/// Writes them as PNG files into `folder`, and the patches of causal effect maps as `bank.png`.
 ///
 /// # Errors
 /// When one cannot be written.
@@ -38,5 +39,5 @@ pub fn write(folder: &Path) -> Result<()> {
     for (name, picture) in draw_all() {
         write_png(&picture, &folder.join(format!("{name}.png")))?;
     }
-    Ok(())
+    write_png(&bank::sheet(), &folder.join("bank.png"))
 }
