@@ -11,7 +11,7 @@ use crate::error::{InstrumentError, Result};
 /// The generated patches, as tiles of a picture.
 const BUILTIN: &[u8] = include_bytes!(concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../assets/pictures/bank.png"
+    "/../../assets/patches/bank.png"
 ));
 /// Side of a generated patch, pixels.
 const BUILTIN_SIDE: usize = 8;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use whyfinder_world::evaluation::{self, ask_all};
-use whyfinder_world::pictures::bundled;
+use whyfinder_world::pictures::{bank, bundled};
 use whyfinder_world::training::{Settings, train};
 use whyfinder_world::{Isles, gpt2_export};
 
@@ -75,6 +75,12 @@ enum Other {
         #[arg(long, default_value = "assets/pictures")]
         out: PathBuf,
     },
+    /// Cuts the patches that causal effect maps put into images.
+    Patches {
+        /// The PNG file.
+        #[arg(long, default_value = "assets/patches/bank.png")]
+        out: PathBuf,
+    },
     /// Trains a bundled restoration network.
     Network(restoration::Arguments),
 }
@@ -92,6 +98,7 @@ fn main() -> ExitCode {
     }
     let done = match &arguments.other {
         Some(Other::Pictures { out }) => bundled::write(out).map_err(Into::into),
+        Some(Other::Patches { out }) => bank::write(out).map_err(Into::into),
         Some(Other::Network(arguments)) => restoration::run(arguments),
         None => run(&arguments),
     };

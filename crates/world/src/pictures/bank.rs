@@ -1,8 +1,12 @@
 //! Small patches of pictures, for causal effect maps to put in the place of others.
 
+use std::path::Path;
+
 use super::Picture;
+use super::canvas::write_png;
 use super::leaves;
 use crate::draw::Draw;
+use crate::error::{Result, WorldError};
 
 /// Side of a patch, pixels.
 const PATCH: usize = 8;
@@ -14,6 +18,17 @@ const PER_PICTURE: usize = 32;
 const PICTURE: usize = 256;
 /// Seed of pictures that are used for nothing else.
 const SEED: u64 = 0x6261_6e6b;
+
+/// Writes the patches as one PNG file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(WorldError::file("make the folder", folder))?;
+    }
+    write_png(&sheet(), path)
+}
 
 /// 4,096 patches side by side, cut at random places from dead leaves that no network sees in training.
 pub fn sheet() -> Picture {

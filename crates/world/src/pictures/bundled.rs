@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Picture;
-use super::bank;
 use super::canvas::write_png;
 use super::leaves;
 use super::scene::SCENES;
@@ -30,7 +29,7 @@ pub fn draw_all() -> Vec<(String, Picture)> {
     names().into_iter().zip(scenes.chain(leaves)).collect()
 }
 
-/// Writes them as PNG files into `folder`, and the patches of causal effect maps as `bank.png`.
+/// Writes them as PNG files into `folder`.
 ///
 /// # Errors
 /// When one cannot be written.
@@ -39,5 +38,5 @@ pub fn write(folder: &Path) -> Result<()> {
     for (name, picture) in draw_all() {
         write_png(&picture, &folder.join(format!("{name}.png")))?;
     }
-    write_png(&bank::sheet(), &folder.join("bank.png"))
+    Ok(())
 }
