@@ -197,9 +197,10 @@ fn extent(node: &Node, inputs: &[Extent], picture: (usize, usize)) -> Result<Ext
         },
         Operation::WindowPattern(window) | Operation::WindowMix(window) => {
             let qkv = inputs[inputs.len() - 1];
-            let whole =
-                window.size > 0 && qkv.height % window.size == 0 && qkv.width % window.size == 0;
-            let split = window.heads > 0 && qkv.channels % (3 * window.heads) == 0;
+            let whole = window.size > 0
+                && qkv.height.is_multiple_of(window.size)
+                && qkv.width.is_multiple_of(window.size);
+            let split = window.heads > 0 && qkv.channels.is_multiple_of(3 * window.heads);
             if !whole || !split {
                 return Err(misfit(node, "cannot be divided into its windows and heads"));
             }

@@ -128,7 +128,7 @@ fn build(state: &StateDict, device: &Device) -> Result<Recognised> {
     x = net.activation(format!("{}.act", names.hr), LEAKY, x);
     x = net.convolution(&names.last, x)?;
     let enlarged = 1usize << names.ups.len().min(8);
-    if enlarged % fewer != 0 {
+    if !enlarged.is_multiple_of(fewer) {
         return Err(net.refused(format!(
             "its first layer makes a picture {fewer} times smaller and its last ones only {enlarged} times larger"
         )));
