@@ -93,6 +93,20 @@ pub(crate) fn psnr(picture: &Tensor, truth: &Tensor) -> f32 {
     -10.0 * error.log10()
 }
 
+/// Greatest absolute difference; infinite if one is no number.
+pub(crate) fn apart(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let worst: f32 = (a - b)
+        .and_then(|difference| difference.abs()?.flatten_all()?.to_vec1())
+        .expect("numbers")
+        .into_iter()
+        .fold(
+            0.0,
+            |worst, d: f32| if d > worst || d.is_nan() { d } else { worst },
+        );
+    if worst.is_nan() { f32::INFINITY } else { worst }
+}
+
 /// Numbers of SplitMix64.
 struct Random(u64);
 

@@ -182,7 +182,8 @@ fn read_by(needed: &Mask, rows: AxisMap, columns: AxisMap, input: Extent) -> Mas
             }
         });
     }
-    if columns == AxisMap::Same {
+    // What is cropped is wider than what remains of it.
+    if columns == AxisMap::Same && needed.width == input.width {
         return tall;
     }
     let mut read = Mask::new(input.height, input.width);
