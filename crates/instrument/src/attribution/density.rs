@@ -93,7 +93,7 @@ struct Spread {
 
 impl Spread {
     fn of(strengths: &[f32], width: usize) -> Option<Self> {
-        let (mut rows, mut columns) = (usize::MAX..0, usize::MAX..0);
+        let (mut top, mut bottom, mut left, mut right) = (usize::MAX, 0, usize::MAX, 0);
         let mut sum = 0.0f64;
         let mut squares = 0.0f64;
         let mut mean = [0.0f64; 2];
@@ -103,8 +103,8 @@ impl Spread {
                 .map(|(i, &s)| (i % width, i / width, f64::from(s)))
         };
         for (x, y, s) in points() {
-            rows = rows.start.min(y)..rows.end.max(y + 1);
-            columns = columns.start.min(x)..columns.end.max(x + 1);
+            (top, bottom) = (top.min(y), bottom.max(y + 1));
+            (left, right) = (left.min(x), right.max(x + 1));
             sum += s;
             squares += s * s;
             mean[0] += s * x as f64;
@@ -126,8 +126,8 @@ impl Spread {
         let unbiased = sum * (1.0 - 1.0 / effective);
         let scott = effective.powf(-1.0 / 6.0);
         Some(Self {
-            rows,
-            columns,
+            rows: top..bottom,
+            columns: left..right,
             bandwidth: covariance.map(|c| c / unbiased * scott * scott),
         })
     }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_transformed_sum_is_the_sum() {
-        for (height, width) in [(9, 14), (31, 12), (2, 3)] {
+        for (height, width) in [(9, 14), (31, 12), (6, 4)] {
             let strengths: Vec<f32> = (0..height * width)
                 .map(|i| (((i * 31) % 17) as f32 / 16.0).powi(3) * (i % 5 == 1) as u8 as f32)
                 .collect();

@@ -225,7 +225,9 @@ mod tests {
     #[test]
     fn both_estimates_are_unbiased_for_a_linear_score() {
         let (size, grid, p) = ((6, 8), 3, 0.5);
-        let weights: Vec<f64> = (0..48).map(|i| ((i * 29) % 13) as f64 / 6.0 - 1.0).collect();
+        let weights: Vec<f64> = (0..48)
+            .map(|i| ((i * 29) % 13) as f64 / 6.0 - 1.0)
+            .collect();
         let mut masks = Masks::new(size, grid, p, 11);
         let mut saliency = Saliency::new(48, p);
         for _ in 0..8000 {

@@ -1,6 +1,6 @@
 //! Paths from a picture without detail to the picture.
 
-use whyfinder_experiment::{Baseline, LamPath, LamSettings};
+use whyfinder_experiment::image_experiment::{Baseline, LamPath, LamSettings};
 use whyfinder_model::network::Rect;
 
 use super::blur::Blur;

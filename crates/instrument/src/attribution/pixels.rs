@@ -16,6 +16,7 @@ pub(crate) struct Pixels {
 
 impl Pixels {
     /// Of a tensor `[1, H, W, C]`.
+    #[cfg(test)]
     pub(crate) fn of(picture: &Tensor) -> Result<Self> {
         let (_, height, width, channels) = picture.dims4()?;
         Ok(Self {

@@ -1,11 +1,12 @@
 //! The number of the output that is explained, and its gradient.
 
 use candle_core::{Tensor, Var};
-use whyfinder_experiment::Detector;
+use whyfinder_experiment::image_experiment::Detector;
 use whyfinder_model::network::{Network, Rect, forward_region};
 
 use super::pixels::Pixels;
 use crate::error::{InstrumentError, Result};
+use crate::image::whole_output::device_of;
 
 /// Added to the mean squared error, so that a perfect output has a PSNR (of 120 dB).
 const LEAST_ERROR: f64 = 1e-12;
@@ -15,7 +16,7 @@ const LEAST_ERROR: f64 = 1e-12;
 pub(crate) struct Reading<'a> {
     network: &'a Network,
     noise: f32,
-    /// What the detector looks at: the region, for lengths of gradients one row and column more where there are any.
+    /// As [`window`].
     window: Rect,
     detector: Detector,
     /// The truth of the window, `[1, h, w, C]`.
@@ -36,18 +37,13 @@ impl<'a> Reading<'a> {
     /// If the region lies outside the output, or the truth is missing.
     pub(crate) fn new(
         network: &'a Network,
-        (height, width): (usize, usize),
+        size: (usize, usize),
         noise: f32,
         region: &Rect,
         detector: Detector,
         truth: Option<&Pixels>,
     ) -> Result<Self> {
-        let extents = network.extents(height, width)?;
-        let output = extents[network.output];
-        let further = |range: &std::ops::Range<usize>, len: usize| {
-            let more = usize::from(detector == Detector::Gradient);
-            range.start..(range.end + more).min(len)
-        };
+        let window = window(network, size, region, detector)?;
         let truth = match (detector, truth) {
             (Detector::Psnr, None) => {
                 return Err(InstrumentError::unfit(
@@ -55,35 +51,27 @@ impl<'a> Reading<'a> {
                      another detector.",
                 ));
             }
-            (Detector::Psnr, Some(truth)) => Some(truth.tensor(&device(network))?),
+            (Detector::Psnr, Some(truth)) => Some(truth.tensor(&device_of(network))?),
             _ => None,
         };
         Ok(Self {
             network,
             noise,
-            window: Rect::new(
-                further(&region.rows, output.height),
-                further(&region.columns, output.width),
-            ),
+            window,
             detector,
             truth,
         })
     }
 
-    /// What the detector looks at, in the output's pixels.
-    pub(crate) fn window(&self) -> &Rect {
-        &self.window
-    }
-
     /// The number for one picture.
     pub(crate) fn number(&self, picture: &Pixels) -> Result<f64> {
-        let picture = picture.tensor(&device(self.network))?;
+        let picture = picture.tensor(&device_of(self.network))?;
         let output = forward_region(self.network, &picture, self.noise, &self.window)?;
         Ok(f64::from(self.detect(&output)?.to_scalar::<f32>()?))
     }
 
     pub(crate) fn gradient(&self, picture: &Pixels) -> Result<Gradient> {
-        let variable = Var::from_tensor(&picture.tensor(&device(self.network))?)?;
+        let variable = Var::from_tensor(&picture.tensor(&device_of(self.network))?)?;
         let output = forward_region(self.network, &variable, self.noise, &self.window)?;
         let number = self.detect(&output)?;
         let gradients = number.backward()?;
@@ -109,6 +97,25 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// What a detector of a region looks at: the region, for lengths of gradients one row and column more where there are
+/// any.
+pub(crate) fn window(
+    network: &Network,
+    (height, width): (usize, usize),
+    region: &Rect,
+    detector: Detector,
+) -> Result<Rect> {
+    let output = network.extents(height, width)?[network.output];
+    let further = |range: &std::ops::Range<usize>, len: usize| {
+        let more = usize::from(detector == Detector::Gradient);
+        range.start..(range.end + more).min(len)
+    };
+    Ok(Rect::new(
+        further(&region.rows, output.height),
+        further(&region.columns, output.width),
+    ))
+}
+
 /// `sqrt((o[y, x] - o[y + 1, x])^2 + (o[y, x] - o[y, x + 1])^2)` of each channel, one row and column fewer.
 fn lengths(output: &Tensor) -> Result<Tensor> {
     let (_, height, width, _) = output.dims4()?;
@@ -122,20 +129,8 @@ fn lengths(output: &Tensor) -> Result<Tensor> {
     let squares = (down.sqr()? + right.sqr()?)?;
     // The root has no slope at zero; there it counts as zero, and not as a number that is none.
     let positive = squares.gt(0.0)?;
-    let safe = positive.where_cond(&squares, &squares.ones_like()?)?.sqrt()?;
+    let safe = positive
+        .where_cond(&squares, &squares.ones_like()?)?
+        .sqrt()?;
     Ok((safe * positive.to_dtype(squares.dtype())?)?)
-}
-
-/// Where the network's weights are.
-pub(crate) fn device(network: &Network) -> candle_core::Device {
-    network
-        .nodes
-        .iter()
-        .find_map(|node| {
-            node.operation
-                .weights()
-                .first()
-                .map(|w| w.device().clone())
-        })
-        .unwrap_or(candle_core::Device::Cpu)
 }
