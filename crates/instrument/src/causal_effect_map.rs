@@ -9,6 +9,7 @@ mod counts;
 mod draws;
 mod engine;
 mod grid;
+pub(crate) mod occlusion;
 mod patches;
 mod stage;
 

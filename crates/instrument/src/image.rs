@@ -18,11 +18,14 @@ use whyfinder_experiment::{
 };
 use whyfinder_model::network::ImageModel;
 
-use crate::causal_effect_map;
+use crate::causal_effect_map::{self, occlusion};
 use crate::error::{InstrumentError, Result};
 use crate::measure::Cost;
 use crate::memory::Budget;
 use crate::report::Observer;
+use crate::{
+    faithfulness, gradient, integrated_gradients, lam, receptive_field, rise, window_attention,
+};
 
 /// Carries out an experiment on images; the observer hears of every field and cell as it is measured.
 ///
@@ -44,7 +47,30 @@ pub fn measure_image(
             causal_effect_map::measure(model, experiment, input, settings, observer, budget)
         }
         ImageMethod::Restore => restore::measure(model, experiment, input, observer, budget),
-        other => Err(not_yet(other)),
+        ImageMethod::Lam(settings) => {
+            lam::measure(model, experiment, input, settings, observer, budget)
+        }
+        ImageMethod::Gradient(settings) => {
+            gradient::measure(model, experiment, input, settings, observer, budget)
+        }
+        ImageMethod::IntegratedGradients(settings) => {
+            integrated_gradients::measure(model, experiment, input, settings, observer, budget)
+        }
+        ImageMethod::Occlusion(settings) => {
+            occlusion::measure(model, experiment, input, settings, observer, budget)
+        }
+        ImageMethod::Rise(settings) => {
+            rise::measure(model, experiment, input, settings, observer, budget)
+        }
+        ImageMethod::ReceptiveField(settings) => {
+            receptive_field::measure(model, experiment, input, settings, observer, budget)
+        }
+        ImageMethod::WindowAttention(settings) => {
+            window_attention::measure(model, experiment, input, settings, observer, budget)
+        }
+        ImageMethod::Faithfulness(settings) => {
+            faithfulness::measure(model, experiment, input, settings, observer, budget)
+        }
     }
 }
 
@@ -66,7 +92,26 @@ pub fn estimate_image(
             causal_effect_map::estimate(model, experiment, input, settings, budget)
         }
         ImageMethod::Restore => restore::estimate(model, experiment, input, budget),
-        other => Err(not_yet(other)),
+        ImageMethod::Lam(settings) => lam::estimate(model, experiment, input, settings, budget),
+        ImageMethod::Gradient(settings) => {
+            gradient::estimate(model, experiment, input, settings, budget)
+        }
+        ImageMethod::IntegratedGradients(settings) => {
+            integrated_gradients::estimate(model, experiment, input, settings, budget)
+        }
+        ImageMethod::Occlusion(settings) => {
+            occlusion::estimate(model, experiment, input, settings, budget)
+        }
+        ImageMethod::Rise(settings) => rise::estimate(model, experiment, input, settings, budget),
+        ImageMethod::ReceptiveField(settings) => {
+            receptive_field::estimate(model, experiment, input, settings, budget)
+        }
+        ImageMethod::WindowAttention(_) => {
+            window_attention::estimate(model, experiment, input, budget)
+        }
+        ImageMethod::Faithfulness(settings) => {
+            faithfulness::estimate(model, experiment, input, settings, budget)
+        }
     }
 }
 
@@ -75,13 +120,6 @@ fn needs_a_language_model(experiment: &Experiment) -> InstrumentError {
         "The instrument \"{}\" is for language models, and this network turns images into images; name a language \
          model.",
         experiment.instrument.name()
-    ))
-}
-
-fn not_yet(method: &ImageMethod) -> InstrumentError {
-    InstrumentError::unfit(format!(
-        "The instrument \"{}\" cannot be carried out yet.",
-        method.name()
     ))
 }
 

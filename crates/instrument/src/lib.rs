@@ -4,26 +4,35 @@
 //! experiment; it must never know egui, wgpu or threads.
 
 mod answer;
+mod attention_places;
+mod attribution;
 mod causal_effect_map;
 mod causal_trace;
 mod cells;
 mod continuation;
 mod corruption;
 pub mod error;
+mod faithfulness;
 mod full_pass;
+mod gradient;
 pub mod image;
+mod integrated_gradients;
 mod kept;
+mod lam;
 pub mod measure;
 pub mod memory;
 mod pace;
 mod question;
 mod readout;
+mod receptive_field;
 mod reference_runs;
 pub mod report;
+mod rise;
 mod run;
 mod site_field;
 mod sweep;
 mod watch;
+mod window_attention;
 
 pub use error::InstrumentError;
 pub use image::{estimate_image, measure_image};

@@ -43,7 +43,7 @@ impl Grid {
         if !block.is_multiple_of(scale) {
             return Err(InstrumentError::unfit(format!(
                 "Blocks of {block} pixels are no whole number of the input's pixels, which are enlarged {scale} \
-                 times; set intervention.block to a multiple of {scale}."
+                 times; take blocks of a multiple of {scale}."
             )));
         }
         let step = block / scale;

@@ -1,0 +1,122 @@
+//! Randomised input sampling (Petsiuk, Das and Saenko 2018, "RISE"): many pictures with random parts blacked out, and
+//! what the region's PSNR has to do with which parts were kept.
+
+use std::time::Instant;
+
+use whyfinder_experiment::image_experiment::{Detector, RiseSettings};
+use whyfinder_experiment::{Experiment, Field, ImageInput, Metric, Outcome};
+use whyfinder_model::network::ImageModel;
+
+use crate::attribution::asked::{Asked, Telling, start};
+use crate::attribution::masks::{Estimate, Masks, Saliency};
+use crate::attribution::pixels::Pixels;
+use crate::error::Result;
+use crate::measure::Cost;
+use crate::memory::Budget;
+use crate::report::{Observer, Report};
+
+/// Masked pictures that go through the network at once, at most.
+const MOST_AT_ONCE: u64 = 8;
+/// Values of a picture beyond which one pass alone keeps the machine busy.
+const BUSY_FLOPS: f64 = 4e9;
+
+fn at_once(asked: &Asked<'_>, budget: &Budget) -> u64 {
+    let held = asked.bytes(2, 14, 0);
+    let fit = budget.bytes.saturating_sub(held) / asked.cost.bytes.max(1);
+    let busy = (BUSY_FLOPS / asked.cost.flops.max(1.0)) as u64;
+    fit.min(busy).clamp(1, MOST_AT_ONCE)
+}
+
+fn bytes(asked: &Asked<'_>, budget: &Budget) -> u64 {
+    let at_once = at_once(asked, budget);
+    let pictures = usize::try_from(2 * at_once).unwrap_or(usize::MAX);
+    asked.bytes(pictures + 2, 14, at_once * asked.cost.bytes)
+}
+
+pub(crate) fn estimate(
+    model: &ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    settings: &RiseSettings,
+    budget: &Budget,
+) -> Result<Cost> {
+    let asked = Asked::read(model, experiment, input, Detector::Sum)?;
+    asked.estimate(settings.masks as f64, bytes(&asked, budget), budget)
+}
+
+pub(crate) fn measure(
+    model: &ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    settings: &RiseSettings,
+    observer: &mut dyn Observer,
+    budget: &Budget,
+) -> Result<Outcome> {
+    let began = Instant::now();
+    let asked = Asked::read(model, experiment, input, Detector::Sum)?;
+    let bytes = bytes(&asked, budget);
+    asked.check(bytes, budget)?;
+    let (mut fields, qualities) = asked.pictures(observer, budget)?;
+    fields.push(asked.reachable()?);
+    let mut summary = asked.summary(Metric::Psnr.name(), qualities);
+    let empty = ["attribution", "saliency"].map(|name| asked.empty_pixel_map(name));
+    start(observer, empty.to_vec(), &summary, &fields);
+    let size = (asked.picture.height, asked.picture.width);
+    let mut masks = Masks::new(size, settings.grid, settings.probability, experiment.seed);
+    let mut saliency = Saliency::new(size.0 * size.1, settings.probability);
+    let at_once = usize::try_from(at_once(&asked, budget)).unwrap_or(1);
+    let mut telling = Telling::new(observer, settings.masks);
+    telling.step(0, || Ok(Vec::new()))?;
+    let mut done = 0;
+    while done < settings.masks {
+        let count = at_once.min(settings.masks - done);
+        let drawn: Vec<Vec<f32>> = (0..count).map(|_| masks.draw()).collect();
+        let masked: Vec<Pixels> = drawn.iter().map(|m| masked(&asked.picture, m)).collect();
+        let scores = asked.qualities(&masked.iter().collect::<Vec<_>>())?;
+        for (mask, score) in drawn.iter().zip(scores) {
+            saliency.add(mask, score);
+        }
+        done += count;
+        telling.step(done, || maps(&asked, &saliency, done))?;
+    }
+    let mut found = maps(&asked, &saliency, done)?;
+    for field in &found {
+        telling.report(Report::Field(field.clone()));
+    }
+    summary
+        .reference
+        .insert("psnr.masked".into(), saliency.mean() as f32);
+    found.extend(fields);
+    let cost = (settings.masks as f64, bytes);
+    Ok(asked.outcome(experiment, found, summary, cost, began))
+}
+
+/// Black where nothing is kept.
+fn masked(picture: &Pixels, mask: &[f32]) -> Pixels {
+    let pixels = picture.values.chunks_exact(picture.channels.max(1));
+    Pixels {
+        values: pixels
+            .zip(mask)
+            .flat_map(|(pixel, kept)| pixel.iter().map(move |value| value * kept))
+            .collect(),
+        ..*picture
+    }
+}
+
+fn maps(asked: &Asked<'_>, saliency: &Saliency, masks: usize) -> Result<Vec<Field>> {
+    let field = |name: &str, estimate: Estimate| -> Result<Field> {
+        let mut field = asked.pixel_map(name, estimate.values)?;
+        field.count = Some(vec![masks as u32; field.values.len()]);
+        field.stderr = Some(estimate.stderr);
+        field.metric = Some(Metric::Psnr);
+        Ok(field)
+    };
+    let mut gained = saliency.gained();
+    // What cannot reach the region gains nothing, whatever the masks happened to be.
+    asked.keep_reached(&mut gained.values);
+    asked.keep_reached(&mut gained.stderr);
+    Ok(vec![
+        field("attribution", gained)?,
+        field("saliency", saliency.expected())?,
+    ])
+}

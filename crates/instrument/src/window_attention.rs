@@ -1,0 +1,246 @@
+//! Which pixels one pixel attends to, in every layer that attends inside windows (Liu et al. 2021; Liang et al. 2021).
+
+use std::ops::Range;
+use std::time::Instant;
+
+use candle_core::Tensor;
+use whyfinder_experiment::image_experiment::{Detector, WindowAttentionSettings};
+use whyfinder_experiment::{Axis, Experiment, Field, ImageInput, Labels, Outcome};
+use whyfinder_model::ModelError;
+use whyfinder_model::network::{
+    Extent, ImageModel, Network, NodeId, NodeProbe, Operation, Rect, Window, forward, region_cost,
+};
+
+use crate::attention_places::Side;
+use crate::attribution::asked::{Asked, start};
+use crate::error::{InstrumentError, Result};
+use crate::image::whole_output::device_of;
+use crate::measure::Cost;
+use crate::memory::Budget;
+use crate::report::{Observer, Report};
+
+/// The attention of one pixel in one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attended {
+    /// The layer's node.
+    pub(crate) layer: String,
+    /// Rows and columns of the layer's values; those of the picture where the layer is as large.
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
+    pub(crate) heads: usize,
+    /// `[heads, rows, columns]`; each head's sum is 1 less what falls on padding beyond the picture.
+    pub(crate) weights: Vec<f32>,
+}
+
+/// The attention of pixel `(row, column)` of the picture `[1, H, W, C]` in every layer with windows.
+///
+/// # Errors
+/// As [`forward`]; or if the observer says that the run is cancelled.
+pub(crate) fn window_attention_of(
+    network: &Network,
+    picture: &Tensor,
+    noise: f32,
+    pixel: (usize, usize),
+    observer: &dyn Observer,
+) -> Result<Vec<Attended>> {
+    let (_, height, width, _) = picture.dims4()?;
+    let extents = network.extents(height, width)?;
+    let mut gathering = Gathering {
+        network,
+        size: (height, width),
+        extents: &extents,
+        pixel,
+        observer,
+        cancelled: false,
+        found: Vec::new(),
+    };
+    match forward(network, picture, noise, &mut gathering) {
+        _ if gathering.cancelled => Err(InstrumentError::Cancelled),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(gathering.found),
+    }
+}
+
+/// Whether a network attends inside windows.
+pub(crate) fn has_windows(network: &Network) -> bool {
+    network
+        .nodes
+        .iter()
+        .any(|node| window_of(&node.operation).is_some())
+}
+
+fn window_of(operation: &Operation) -> Option<&Window> {
+    match operation {
+        Operation::WindowPattern(window) => Some(window),
+        _ => None,
+    }
+}
+
+struct Gathering<'a> {
+    network: &'a Network,
+    size: (usize, usize),
+    extents: &'a [Extent],
+    pixel: (usize, usize),
+    observer: &'a dyn Observer,
+    cancelled: bool,
+    found: Vec<Attended>,
+}
+
+impl NodeProbe for Gathering<'_> {
+    fn wants(&self, node: NodeId) -> bool {
+        window_of(&self.network.nodes[node].operation).is_some()
+    }
+
+    fn at(&mut self, id: NodeId, value: Tensor) -> whyfinder_model::Result<Tensor> {
+        if self.observer.cancelled() {
+            self.cancelled = true;
+            return Err(ModelError::Input("The run was cancelled.".into()));
+        }
+        let node = &self.network.nodes[id];
+        if let Some(window) = window_of(&node.operation) {
+            let (_, heads, _, _) = value.dims4()?;
+            let extent = self.extents[id];
+            let there = |pixel: usize, len: usize, picture: usize| {
+                // A layer of another size than the picture is looked at in the same place.
+                let at = if len < picture {
+                    pixel * len / picture
+                } else {
+                    pixel
+                };
+                at.min(len - 1)
+            };
+            let (height, width) = self.size;
+            let rows = Side::of(
+                window,
+                there(self.pixel.0, extent.height, height),
+                extent.height,
+            );
+            let columns = Side::of(
+                window,
+                there(self.pixel.1, extent.width, width),
+                extent.width,
+            );
+            let index = rows.window * (extent.width / window.size) + columns.window;
+            let query = rows.query * window.size + columns.query;
+            let row: Vec<f32> = value
+                .narrow(0, index, 1)?
+                .narrow(2, query, 1)?
+                .flatten_all()?
+                .to_vec1()?;
+            let inside = |side: &Side, picture: usize, len: usize| {
+                let end = if len < picture { len } else { picture };
+                side.pixels.start..side.pixels.end.min(end).max(side.pixels.start)
+            };
+            let (y, x) = (
+                inside(&rows, height, extent.height),
+                inside(&columns, width, extent.width),
+            );
+            let mut weights = Vec::with_capacity(heads * y.len() * x.len());
+            for head in row.chunks_exact(window.key_size * window.key_size) {
+                for i in 0..y.len() {
+                    let first = (rows.first_key + i) * window.key_size + columns.first_key;
+                    weights.extend_from_slice(&head[first..first + x.len()]);
+                }
+            }
+            self.found.push(Attended {
+                layer: node.name.clone(),
+                rows: y,
+                columns: x,
+                heads,
+                weights,
+            });
+        }
+        Ok(value)
+    }
+}
+
+/// The pixel of the picture that is asked about, row and column.
+fn pixel_of(asked: &Asked<'_>, settings: &WindowAttentionSettings) -> Result<(usize, usize)> {
+    let (height, width) = asked.scene.output_size();
+    let [x, y] = settings.pixel.unwrap_or([
+        (asked.region.columns.start + asked.region.columns.end) / 2,
+        (asked.region.rows.start + asked.region.rows.end) / 2,
+    ]);
+    if x >= width || y >= height {
+        return Err(InstrumentError::unfit(format!(
+            "The pixel ({x}, {y}) is not inside the output of {width} x {height} pixels; change window-attention.pixel."
+        )));
+    }
+    Ok((y / asked.scene.scale, x / asked.scene.scale))
+}
+
+fn prepare<'a>(
+    model: &'a ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    budget: &Budget,
+) -> Result<(Asked<'a>, u64)> {
+    let asked = Asked::read(model, experiment, input, Detector::Sum)?;
+    if !has_windows(asked.network()) {
+        return Err(InstrumentError::unfit(
+            "The network has no attention inside windows, so there is none to show; SwinIR and HAT have.",
+        ));
+    }
+    let (height, width) = asked.scene.output_size();
+    let picture = &asked.picture;
+    let whole = Rect::whole(height, width);
+    let cost = region_cost(asked.network(), picture.height, picture.width, &whole)?;
+    let bytes = asked.bytes(2, 2, cost.bytes);
+    asked.check(bytes, budget)?;
+    Ok((asked, bytes))
+}
+
+pub(crate) fn estimate(
+    model: &ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    budget: &Budget,
+) -> Result<Cost> {
+    let (asked, bytes) = prepare(model, experiment, input, budget)?;
+    asked.estimate(1.0, bytes, budget)
+}
+
+pub(crate) fn measure(
+    model: &ImageModel,
+    experiment: &Experiment,
+    input: &ImageInput,
+    settings: &WindowAttentionSettings,
+    observer: &mut dyn Observer,
+    budget: &Budget,
+) -> Result<Outcome> {
+    let began = Instant::now();
+    let (asked, bytes) = prepare(model, experiment, input, budget)?;
+    let pixel = pixel_of(&asked, settings)?;
+    let (pictures, qualities) = asked.pictures(observer, budget)?;
+    let mut summary = asked.summary("attention", qualities);
+    start(observer, Vec::new(), &summary, &pictures);
+    let picture = asked.picture.tensor(&device_of(asked.network()))?;
+    let noise = asked.scene.noise();
+    let layers = window_attention_of(asked.network(), &picture, noise, pixel, observer)?;
+    let mut fields = Vec::new();
+    for layer in layers {
+        let field = field(layer)?;
+        observer.report(Report::Field(field.clone()));
+        fields.push(field);
+    }
+    for (name, value) in [("pixel.y", pixel.0), ("pixel.x", pixel.1)] {
+        summary.reference.insert(name.into(), value as f32);
+    }
+    fields.extend(pictures);
+    Ok(asked.outcome(experiment, fields, summary, (1.0, bytes), began))
+}
+
+/// `attention.LAYER` over head, y and x; the labels of y and x are the picture's rows and columns.
+fn field(layer: Attended) -> Result<Field> {
+    let labelled = |name: &str, range: &Range<usize>| Axis {
+        name: name.to_string(),
+        labels: Labels::Number(range.clone().map(|i| i as f64).collect()),
+    };
+    let axes = vec![
+        Axis::numbered("head", layer.heads),
+        labelled("y", &layer.rows),
+        labelled("x", &layer.columns),
+    ];
+    let name = format!("attention.{}", layer.layer);
+    Ok(Field::measured(&name, axes, layer.weights)?)
+}
