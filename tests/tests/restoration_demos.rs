@@ -58,6 +58,11 @@ fn the_local_super_resolver_beats_interpolation() {
 }
 
 #[test]
+fn the_super_resolver_with_channel_attention_beats_interpolation() {
+    restores(Demo::SrChannel);
+}
+
+#[test]
 fn the_denoiser_removes_most_of_the_noise() {
     restores(Demo::Denoise);
 }

@@ -24,4 +24,5 @@ macro_rules! demo {
 }
 
 /// Every bundled network; a new one is a line here.
-pub const NETWORK_DEMOS: &[NetworkDemo] = &[demo!("sr-local"), demo!("denoise")];
+pub const NETWORK_DEMOS: &[NetworkDemo] =
+    &[demo!("sr-local"), demo!("sr-channel"), demo!("denoise")];
