@@ -7,7 +7,7 @@ mod networks;
 
 use candle_core::{DType, Device, Tensor};
 use models::fixture;
-use networks::{apart, noisy, opened, picture, psnr, read_pair, weights_in};
+use networks::{apart, bundled, noisy, opened, psnr, read_pair, weights_in};
 use whyfinder_model::network::{ImageModel, NoNodeProbe, forward};
 
 /// Greatest difference of a colour, where pictures lie in 0..=1.
@@ -197,14 +197,18 @@ fn the_published_dncnn_denoises() {
     assert_eq!(model.card.family, "DnCNN");
     assert_eq!(model.card.details, "17 convolutions of 64 channels");
     assert_eq!(model.card.format, "PyTorch (legacy)");
-    let clean = picture(1);
-    let noisy = noisy(&clean, 25.0 / 255.0);
-    let (before, after) = (
-        psnr(&noisy, &clean),
-        psnr(&restored(&model, &noisy, 0.0), &clean),
-    );
-    println!("dncnn_25: {before:.2} dB to {after:.2} dB");
-    assert!(after > before + 9.0, "{before} {after}");
+    let mut total = 0.0;
+    let pictures = bundled(1);
+    for (name, clean) in &pictures {
+        let noisy = noisy(clean, 25.0 / 255.0);
+        let after = psnr(&restored(&model, &noisy, 0.0), clean);
+        println!("{name}: {:.2} dB to {after:.2} dB", psnr(&noisy, clean));
+        total += after;
+    }
+    // 30.43 dB on Set12; these pictures are about as hard (30.25 dB by PyTorch).
+    let mean = total / pictures.len() as f32;
+    println!("mean {mean:.2} dB");
+    assert!(mean > 30.0, "{mean}");
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn the_published_ffdnet_denoises_at_the_level_that_it_is_told() {
     let model = real("ffdnet_vl.pth").expect("WHYFINDER_DATA");
     assert_eq!(model.card.family, "FFDNet");
     assert_eq!(model.card.details, "12 convolutions of 96 channels");
-    let clean = picture(3);
+    let (_, clean) = bundled(3).swap_remove(0);
     for sigma in [25.0 / 255.0, 50.0 / 255.0] {
         let noisy = noisy(&clean, sigma);
         let before = psnr(&noisy, &clean);
@@ -221,7 +225,7 @@ fn the_published_ffdnet_denoises_at_the_level_that_it_is_told() {
         let misled = psnr(&restored(&model, &noisy, 5.0 / 255.0), &clean);
         println!("ffdnet_vl at {sigma:.3}: {before:.2} dB to {after:.2} dB, misled {misled:.2} dB");
         assert!(
-            after > before + 9.0 && after > misled + 3.0,
+            after > before + 7.0 && after > misled + 3.0,
             "{before} {after} {misled}"
         );
     }

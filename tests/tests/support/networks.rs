@@ -1,4 +1,4 @@
-//! Tiny restoration networks, pictures for real ones, and how alike two pictures are.
+//! Tiny restoration networks, noisy pictures for real ones, and how alike two pictures are.
 
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
@@ -48,27 +48,25 @@ pub(crate) fn read_pair(folder: &Path) -> Pair {
     }
 }
 
-/// A picture of shaded discs before each other, `[1, 128, 128, channels]` in 0..=1.
-pub(crate) fn picture(channels: usize) -> Tensor {
-    let side = 128;
-    let mut random = Random(7);
-    let mut values = vec![0.5_f32; side * side * channels];
-    for _ in 0..120 {
-        let radius = 8.0 * (1.0 - 0.98 * random.uniform()).powf(-0.5);
-        let (row, column) = (random.uniform() * 128.0, random.uniform() * 128.0);
-        let colour: Vec<f32> = (0..channels).map(|_| random.uniform()).collect();
-        let slope = 0.01 * (random.uniform() - 0.5);
-        for (place, pixel) in values.chunks_mut(channels).enumerate() {
-            let down = (place / side) as f32 - row;
-            let right = (place % side) as f32 - column;
-            let cover = (radius - down.hypot(right) + 0.5).clamp(0.0, 1.0);
-            for (value, colour) in pixel.iter_mut().zip(&colour) {
-                let shade = (colour + slope * right).clamp(0.0, 1.0);
-                *value += (shade - *value) * cover;
-            }
+/// The bundled pictures with their names, `[1, height, width, channels]` in 0..=1; grey (Rec. 601) for one channel.
+pub(crate) fn bundled(channels: usize) -> Vec<(&'static str, Tensor)> {
+    let each = whyfinder_experiment::picture::bundled::PICTURES.iter();
+    each.map(|bundled| {
+        let read = whyfinder_experiment::read_picture(&format!("picture:{}", bundled.name));
+        let picture = read.expect("bundled").picture;
+        let shape = (1, picture.height, picture.width, 3);
+        let values = picture.rgb.iter().map(|&v| f32::from(v) / 255.0).collect();
+        let mut tensor = Tensor::from_vec(values, shape, &Device::Cpu).expect("a picture");
+        if channels == 1 {
+            let shares = Tensor::new(&[0.299_f32, 0.587, 0.114], &Device::Cpu).expect("shares");
+            tensor = tensor
+                .broadcast_mul(&shares)
+                .and_then(|shares| shares.sum_keepdim(3))
+                .expect("grey");
         }
-    }
-    Tensor::from_vec(values, (1, side, side, channels), &Device::Cpu).expect("a picture")
+        (bundled.name, tensor)
+    })
+    .collect()
 }
 
 /// Normal noise of this spread added.
