@@ -18,6 +18,8 @@ use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report};
 /// Arithmetic of one step: some tens of milliseconds on a desktop processor. Counted, not timed, since the last bits
 /// of a sum may depend on the batch that it is in, and a run has to give the same numbers again.
 const STEP_FLOPS: f64 = 2e9;
+/// Blocks that are passed over between two looks at whether the run is cancelled.
+const LOOKED_UP: usize = 1024;
 /// Patches beyond which a batch gains nothing.
 const MOST_PATCHES: usize = 256;
 
@@ -146,6 +148,9 @@ impl Sweep<'_> {
                     drawn.push(self.source.draw(block, stage.draws.clone()));
                 } else {
                     self.source.skip(stage.draws.len());
+                    if block.index.is_multiple_of(LOOKED_UP) && self.observer.cancelled() {
+                        return Err(InstrumentError::Cancelled);
+                    }
                 }
             }
             grid.outwards(&mut blocks);

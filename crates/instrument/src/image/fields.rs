@@ -49,11 +49,12 @@ pub(crate) fn given(scene: &Scene) -> Result<Vec<Field>> {
     Ok(fields)
 }
 
-/// Bytes of the fields of a scene, `output` among them, twice over: here and on their way to the observer.
+/// Bytes of the fields of a scene, `output` among them, twice over (here and on their way to the observer), and of the
+/// input as the network takes it.
 pub(crate) fn field_bytes(scene: &Scene) -> u64 {
     const VALUE_AND_MASK: u64 = 5;
     let (height, width) = scene.output_size();
     let output = height * width * scene.input.channels;
     let given = scene.input.values.len() + scene.truth.as_ref().map_or(0, |t| t.values.len());
-    2 * VALUE_AND_MASK * (output + given) as u64
+    2 * VALUE_AND_MASK * (output + given) as u64 + 8 * scene.input.values.len() as u64
 }

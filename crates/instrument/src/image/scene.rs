@@ -58,10 +58,11 @@ impl Scene {
             check_sizes(image, clean, scale)?;
         }
         let (seen, rain) = match (image, &clean, &truth) {
-            (Some(image), clean, _) => {
-                let rain = clean.as_ref().map(|clean| Rain::seen_in(&image, clean));
-                (image, rain.filter(|_| task == ImageTask::Derain))
+            (Some(image), Some(clean), _) if task == ImageTask::Derain => {
+                let rain = Rain::seen_in(&image, clean);
+                (image, Some(rain))
             }
+            (Some(image), ..) => (image, None),
             (None, Some(clean), Some(truth)) => match task {
                 ImageTask::SuperResolution => {
                     let small = truth.resized(truth.width / scale, truth.height / scale);
