@@ -63,6 +63,11 @@ fn the_super_resolver_with_channel_attention_beats_interpolation() {
 }
 
 #[test]
+fn the_super_resolver_with_window_attention_beats_interpolation() {
+    restores(Demo::SrWindow);
+}
+
+#[test]
 fn the_denoiser_removes_most_of_the_noise() {
     restores(Demo::Denoise);
 }

@@ -24,5 +24,9 @@ macro_rules! demo {
 }
 
 /// Every bundled network; a new one is a line here.
-pub const NETWORK_DEMOS: &[NetworkDemo] =
-    &[demo!("sr-local"), demo!("sr-channel"), demo!("denoise")];
+pub const NETWORK_DEMOS: &[NetworkDemo] = &[
+    demo!("sr-local"),
+    demo!("sr-channel"),
+    demo!("sr-window"),
+    demo!("denoise"),
+];

@@ -184,3 +184,36 @@ pub fn train(settings: &Settings, taken: &mut dyn FnMut(Taken<'_>)) -> Result<Tr
     training.finished = optimizer.steps >= settings.steps;
     Ok(training)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn step_sizes_rise_and_fall() {
+        let peak = Settings::new(Demo::SrLocal).peak;
+        assert!(rates(0, 1_000, peak).adam < 0.05 * peak.adam);
+        assert!(rates(60, 1_000, peak).muon > 0.95 * peak.muon);
+        assert!((rates(500, 1_000, peak).muon / peak.muon - 0.505).abs() < 0.01);
+        assert!(rates(999, 1_000, peak).adam < 0.02 * peak.adam);
+    }
+
+    #[test]
+    fn a_training_put_down_and_taken_up_ends_where_an_unbroken_one_does() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = |steps, resume, name: &str| Settings {
+            steps,
+            resume,
+            checkpoint: Some(folder.path().join(name)),
+            ..Settings::new(Demo::Denoise)
+        };
+        let run = |settings| train(&settings, &mut |_| {}).expect("trains");
+        let whole = run(settings(2, false, "a"));
+        // The first step is as long in a schedule of one step as in one of two.
+        let first = run(settings(1, false, "b"));
+        assert!(first.finished && first.average != whole.average);
+        let both = run(settings(2, true, "b"));
+        assert_eq!(both.steps, 2);
+        assert_eq!(both.average, whole.average);
+    }
+}
