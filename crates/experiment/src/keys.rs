@@ -108,6 +108,7 @@ const INTERVENTION: &[(&str, Holds)] = &[
     ("engine", Text),
     ("compatible", TextList),
     ("mediation", Other),
+    ("only", Other),
 ];
 const LAM: &[(&str, Holds)] = &[
     ("path", Text),

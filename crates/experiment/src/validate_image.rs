@@ -2,7 +2,7 @@
 
 use crate::ExperimentError;
 use crate::image_experiment::{
-    Bank, FaithfulnessSettings, ImageInput, ImageMethod, ImageSource, ImageTask,
+    Bank, Draws, FaithfulnessSettings, ImageInput, ImageMethod, ImageSource, ImageTask,
     IntegratedGradientsSettings, InterventionSettings, LamSettings, MapSource, RiseSettings,
 };
 use crate::validate::refuse;
@@ -121,6 +121,12 @@ fn check_intervention(settings: &InterventionSettings) -> Result<(), ExperimentE
             "The tolerance {} is not usable; set intervention.tolerance to a number of dB, 0 or more.",
             settings.tolerance
         ));
+    }
+    if settings.only.is_some() && settings.draws == Draws::Numpy {
+        return refuse(
+            "The draws of one block alone are those that it has in the whole map only if every block has a stream of \
+             its own; set intervention.draws to \"stream\" or remove intervention.only.",
+        );
     }
     let quirks = &settings.compatible;
     if let Some(twice) = (1..quirks.len()).find(|&i| quirks[..i].contains(&quirks[i])) {

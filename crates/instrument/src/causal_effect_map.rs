@@ -12,6 +12,7 @@ mod grid;
 pub(crate) mod occlusion;
 mod patches;
 mod stage;
+mod tried;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -109,9 +110,17 @@ fn prepare(
 }
 
 impl Prepared {
-    /// The blocks that are run: all of them where that is to be checked.
-    fn runs(&self, settings: &InterventionSettings, block: &Block) -> bool {
+    /// Whether the region may depend on a block: that of all is taken to where it is to be checked.
+    fn in_reach(&self, settings: &InterventionSettings, block: &Block) -> bool {
         settings.engine == Engine::Plain || self.reachable[block.index]
+    }
+
+    /// The blocks that are run.
+    fn runs(&self, settings: &InterventionSettings, block: &Block) -> bool {
+        let asked = settings
+            .only
+            .is_none_or(|only| only == [block.row, block.column]);
+        asked && self.in_reach(settings, block)
     }
 
     fn run_blocks(&self, settings: &InterventionSettings) -> Vec<&Block> {
@@ -182,6 +191,10 @@ pub(crate) fn measure(
     let truth = truth.part(&scene.region());
     let base = psnr(&runner.base()?, &truth);
     reference.insert("psnr".to_string(), base as f32);
+    let only = settings
+        .only
+        .map(|at| tried::block_at(grid, at))
+        .transpose()?;
     let mut maps = Maps::new(&prepared, settings, &reference);
     let mut fields = vec![maps.effect.clone(), prepared.reach_field()];
     fields.extend(maps.split.iter().flatten().cloned());
@@ -220,9 +233,30 @@ pub(crate) fn measure(
         passes_plain: 1.0,
     };
     let refined = sweep.both_stages(&prepared, settings, &mut maps)?;
+    let tried = match only {
+        Some(block) => {
+            let first = if refined > 0 { settings.coarse } else { 0 };
+            let region = scene.region();
+            let pictures = tried::Tried {
+                runner: &runner,
+                base,
+                region: [region.height(), region.width()],
+                channels: scene.input.channels,
+            };
+            let effects = maps.effect.samples_of(block.index);
+            let run = prepared.in_reach(settings, block);
+            let effects = if run { effects } else { &[] };
+            pictures.fields(&mut sweep.source, block, first, effects)?
+        }
+        None => Vec::new(),
+    };
     summary.passes = sweep.passes;
-    summary.passes_plain = sweep.passes_plain
-        + (settings.coarse * (grid.blocks.len() - prepared.run_blocks(settings).len())) as f64;
+    // A plain engine runs the unreachable blocks too.
+    let unrun = match only {
+        Some(_) => 0,
+        None => grid.blocks.len() - prepared.run_blocks(settings).len(),
+    };
+    summary.passes_plain = sweep.passes_plain + (settings.coarse * unrun) as f64;
     summary.peak_bytes =
         model.card.bytes + prepared.held + runner.bytes().max(prepared.tiling.bytes);
     summary.effects = Some(counts::count(
@@ -235,6 +269,7 @@ pub(crate) fn measure(
     let mut fields = vec![maps.effect, prepared.reach_field()];
     fields.extend(maps.split.into_iter().flatten());
     fields.extend(pictures);
+    fields.extend(tried);
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(Outcome {
         experiment: experiment.clone(),
@@ -270,7 +305,7 @@ impl Maps {
             field.metric = Some(Metric::Psnr);
             field.reference.clone_from(reference);
             for block in &prepared.grid.blocks {
-                if !prepared.runs(settings, block) {
+                if !prepared.in_reach(settings, block) {
                     set_unreachable(&mut field, block.index);
                 }
             }

@@ -26,6 +26,10 @@ pub struct InterventionSettings {
     /// Whether to split each effect into its direct part and the part that global pooling carries.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mediation: bool,
+    /// Row and column of the one block that is run, some of whose interventions are kept as pictures. Absent: all
+    /// blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<[usize; 2]>,
 }
 
 impl InterventionSettings {
@@ -46,6 +50,7 @@ impl Default for InterventionSettings {
             engine: Engine::Exact,
             compatible: Vec::new(),
             mediation: false,
+            only: None,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn picture_field(
     Ok(Field::measured(name, axes, values)?)
 }
 
-fn channel_axis(channels: usize) -> Axis {
+pub(crate) fn channel_axis(channels: usize) -> Axis {
     let names: &[&str] = match channels {
         3 => &["red", "green", "blue"],
         _ => &["grey"],
