@@ -455,6 +455,7 @@ fn anything_else() {
             gamma: 0.2 + draws.unit() * 3.0,
             reduction: [Reduction::Mean, Reduction::MaxAbs][draws.below(2)],
             flip: draws.below(2) == 0,
+            over_picture: false,
         };
         let gpu = GPU.draw(&mut GPU.upload(&map), &view, &style);
         same(

@@ -452,7 +452,7 @@ fn numbers_are_told_in_words() {
     let scene = scene();
     assert!(value(&scene, "Blocks outside the region").contains("212 help"));
     assert!(value(&scene, "PSNR of the region").contains("untouched 27.41 dB"));
-    assert!(value(&scene, "Deletion").contains("CEM area .19"));
+    assert!(value(&scene, "Deletion").contains("area: CEM .19"));
     assert_eq!(value(&scene, "Median"), "24.90 dB");
     scene.get_by_label("Attention of head 5");
 }

@@ -13,6 +13,7 @@ pub mod background;
 pub mod command;
 pub mod dialogs;
 pub mod fonts;
+pub mod images;
 pub mod layout;
 pub mod question;
 pub mod results;
@@ -25,6 +26,7 @@ pub mod thumbnail;
 mod answer_chips;
 mod apply;
 mod attention_panel;
+mod bundled_networks;
 mod controls;
 mod copying;
 mod drop_hint;
@@ -53,6 +55,7 @@ mod words;
 
 pub use application::Application;
 use background::Background;
+pub use state::State;
 
 /// What the window starts with.
 #[derive(Clone, Debug, Default)]

@@ -50,7 +50,7 @@ pub(crate) fn leaves(width: usize, height: usize, seed: u64) -> Raster {
 
 /// The means of `scale` x `scale` pixels.
 pub(crate) fn degraded(picture: &Raster, scale: usize) -> Raster {
-    let (width, height) = (picture.width() / scale, picture.height() / scale);
+    let [width, height] = [picture.width(), picture.height()].map(|n| (n / scale).max(1));
     let pixels = (0..width * height)
         .map(|i| mean(picture, (i % width) * scale, (i / width) * scale, scale))
         .collect();
@@ -64,8 +64,8 @@ pub(crate) fn restored(picture: &Raster) -> Raster {
         .map(|i| {
             mean(
                 picture,
-                (i % width).min(width - 2),
-                (i / width).min(height - 2),
+                (i % width).min(width.saturating_sub(2)),
+                (i / width).min(height.saturating_sub(2)),
                 2,
             )
         })

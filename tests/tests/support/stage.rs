@@ -11,11 +11,17 @@ use whyfinder::window::background::Scripted;
 use whyfinder::window::dialogs::{self, Answer};
 use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
 use whyfinder_experiment::{
-    Axis, Corruption, Experiment, Field, InstrumentSettings, Outcome, Provenance, TraceKind,
+    Axis, Corruption, Experiment, Field, ImageMethod, InstrumentSettings, Outcome, Provenance,
+    TraceKind,
 };
 use whyfinder_instrument::{CellTokens, MeasuredCell, Progress, Report};
-use whyfinder_worker::protocol::{OpenedModel, Tokenized};
+use whyfinder_worker::protocol::{Estimate, OpenedModel, Tokenized};
 use whyfinder_worker::{Event, JobId, Request};
+
+#[path = "image_answers.rs"]
+pub(crate) mod image_answers;
+#[path = "pictures.rs"]
+pub(crate) mod pictures;
 
 pub(crate) const LAYERS: usize = 6;
 pub(crate) const HEADS: usize = 4;
@@ -31,11 +37,27 @@ pub(crate) struct Stage {
     /// Runs that are left waiting, if `hold_runs` is set.
     pub(crate) runs: Vec<(JobId, Experiment)>,
     pub(crate) hold_runs: bool,
+    /// Maps of pictures that wait for their cells.
+    pub(crate) maps: Vec<(JobId, Experiment)>,
+    /// Passes over pictures end with this sentence, if it is set.
+    pub(crate) refuse_pictures: Option<String>,
 }
 
 impl Stage {
     /// A fresh window of this size in points.
     pub(crate) fn new(width: f32, height: f32, scale: f32, answers: Vec<Answer>) -> Self {
+        Self::opening(width, height, scale, answers, &[])
+    }
+
+    /// A fresh window that opens these at once.
+    pub(crate) fn opening(
+        width: f32,
+        height: f32,
+        scale: f32,
+        answers: Vec<Answer>,
+        open: &[&str],
+    ) -> Self {
+        let open: Vec<String> = open.iter().map(ToString::to_string).collect();
         let worker = Scripted::default();
         let background = worker.clone();
         let window = Harness::builder()
@@ -47,7 +69,7 @@ impl Stage {
                     creation,
                     Box::new(background),
                     Box::new(dialogs::Scripted::new(answers)),
-                    Vec::new(),
+                    open,
                 )
             });
         let mut stage = Self {
@@ -56,6 +78,8 @@ impl Stage {
             traces: Vec::new(),
             runs: Vec::new(),
             hold_runs: false,
+            maps: Vec::new(),
+            refuse_pictures: None,
         };
         stage.settle();
         stage
@@ -86,13 +110,23 @@ impl Stage {
                     .worker
                     .answer(Event::Tokenized(tokenized(model, text, ticket))),
                 Request::Start { job, experiment } => self.start(job, experiment),
-                Request::Estimate { .. } => {}
+                Request::Estimate { job, .. } => self.worker.answer(Event::Estimated {
+                    job,
+                    estimate: Estimate {
+                        bytes: 310_000_000,
+                        budget_bytes: 8_000_000_000,
+                        passes: 31.0,
+                        passes_plain: 961.0,
+                        seconds: 0.7,
+                    },
+                }),
             }
         }
         for job in self.worker.take_cancelled() {
             busy = true;
             self.traces.retain(|(id, _)| *id != job);
             self.runs.retain(|(id, _)| *id != job);
+            self.maps.retain(|(id, _)| *id != job);
             self.worker.answer(Event::Cancelled { job });
         }
         busy
@@ -110,6 +144,9 @@ impl Stage {
                      saves it. Path: {model}"
                 ),
             });
+        } else if image_answers::is_image(model) {
+            let opened = image_answers::opened(model);
+            self.worker.answer(Event::Opened(Arc::new(opened)));
         } else {
             self.worker.answer(Event::Opened(Arc::new(opened(model))));
         }
@@ -126,11 +163,42 @@ impl Stage {
                 self.worker.answer(Event::Started { job });
                 self.answer_run(job, experiment);
             }
-            InstrumentSettings::Image { .. } => {
-                self.worker.answer(Event::Failed {
+            InstrumentSettings::Image {
+                method: ImageMethod::Restore,
+                ..
+            } => match &self.refuse_pictures {
+                Some(message) => self.worker.answer(Event::Failed {
                     job,
-                    message: "There are no images on this stage.".to_string(),
-                });
+                    message: message.clone(),
+                }),
+                None => {
+                    let outcome = image_answers::restored_outcome(experiment);
+                    self.finish_at_once(job, outcome);
+                }
+            },
+            InstrumentSettings::Image {
+                method: ImageMethod::Faithfulness(_),
+                ..
+            } => {
+                let outcome = image_answers::curves(experiment);
+                self.finish_at_once(job, outcome);
+            }
+            InstrumentSettings::Image {
+                method: ImageMethod::WindowAttention(_),
+                ..
+            } => {
+                let outcome = image_answers::attention(experiment);
+                self.finish_at_once(job, outcome);
+            }
+            InstrumentSettings::Image { .. } if image_answers::is_of_one_block(&experiment) => {
+                let outcome = image_answers::tried(experiment);
+                self.finish_at_once(job, outcome);
+            }
+            InstrumentSettings::Image { .. } => {
+                self.worker.answer(Event::Started { job });
+                let report = image_answers::started(&experiment);
+                self.worker.answer(Event::Report { job, report });
+                self.maps.push((job, experiment));
             }
             InstrumentSettings::CausalTrace { .. } => {
                 self.worker.answer(Event::Started { job });
@@ -142,6 +210,15 @@ impl Stage {
                 self.traces.push((job, experiment));
             }
         }
+    }
+
+    fn finish_at_once(&self, job: JobId, outcome: Outcome) {
+        self.worker.answer(Event::Started { job });
+        self.worker.answer(Event::Finished {
+            job,
+            outcome: Arc::new(outcome),
+            cached: false,
+        });
     }
 
     pub(crate) fn answer_run(&mut self, job: JobId, experiment: Experiment) {
@@ -212,6 +289,46 @@ impl Stage {
             });
         }
         self.window.run_steps(3);
+    }
+
+    /// Measures the first `part` (0 to 1) of the waiting maps' blocks.
+    pub(crate) fn measure_maps(&mut self, part: f32) {
+        for (job, experiment) in self.maps.clone() {
+            let total = image_answers::cells(&experiment);
+            let done = (part * total as f32).round() as usize;
+            let cells = (0..done)
+                .map(|cell| image_answers::measured(&experiment, cell))
+                .collect();
+            self.worker.answer(Event::Report {
+                job,
+                report: Report::Cells {
+                    field: "effect".into(),
+                    cells,
+                },
+            });
+            self.worker.answer(Event::Report {
+                job,
+                report: Report::Progress(Progress {
+                    done,
+                    total,
+                    seconds_left: Some(0.2),
+                }),
+            });
+        }
+        self.window.run_steps(3);
+    }
+
+    /// Measures everything and finishes the waiting maps.
+    pub(crate) fn finish_maps(&mut self) {
+        for (job, experiment) in std::mem::take(&mut self.maps) {
+            let outcome = Arc::new(image_answers::outcome(experiment));
+            self.worker.answer(Event::Finished {
+                job,
+                outcome,
+                cached: false,
+            });
+        }
+        self.settle();
     }
 
     /// Ends the waiting traces with a sentence.

@@ -4,7 +4,7 @@ use egui::{Color32, Rect, Response, Role, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use super::accessible::describe;
 use super::look::MapLook;
-use super::token_text::{read_number, short_number, whole};
+use super::token_text::{short_number, whole};
 
 /// One curve over equal steps from nothing to everything.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +31,24 @@ pub struct CurvesPlot<'a> {
 const LEGEND: f32 = 18.0;
 const TICKS: f32 = 16.0;
 const GUTTER: f32 = 34.0;
+/// The line before a name in the legend, and the room after it.
+const MARK: f32 = 16.0;
+const BETWEEN: f32 = 12.0;
 
 /// Draws the curves over the width left and `height` points; pointing reads them all at that share.
 pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f32) -> Response {
     let size = vec2(ui.available_width(), height.max(LEGEND + TICKS + 30.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    // As many lines as the longest words that the legend may hold.
+    let widest = data.curves.iter().map(|c| {
+        let words = format!("{} 00.00", c.name);
+        let galley = whole(ui.painter(), &words, &look.small_font, look.text);
+        MARK + galley.size().x + BETWEEN
+    });
+    let lines = lines_of(widest, rect.width() - GUTTER);
     let plot = Rect::from_min_max(
         rect.min + vec2(GUTTER, 5.0),
-        rect.max - vec2(4.0, LEGEND + TICKS),
+        rect.max - vec2(4.0, lines as f32 * LEGEND + TICKS),
     );
     let share = response
         .hover_pos()
@@ -49,15 +59,20 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
         .iter()
         .map(|curve| {
             let number = match (share.map(|s| at_share(curve.values, s)), curve.area) {
-                (Some(v), _) => format!(" {}", read_number(v)),
-                (None, Some(area)) => format!(" area {}", short_number(area)),
+                (Some(v), _) => format!(" {v:.2}"),
+                (None, Some(area)) => format!(" {}", short_number(area)),
                 (None, None) => String::new(),
             };
             (format!("{}{number}", curve.name), curve.colour)
         })
         .collect();
     let spoken: Vec<&str> = legend.iter().map(|(words, _)| words.as_str()).collect();
-    describe(&response, Role::Image, data.label, &spoken.join(", "));
+    let what = match share {
+        Some(share) => format!("at {:.0} %", 100.0 * share),
+        None => "area".to_string(),
+    };
+    let value = format!("{what}: {}", spoken.join(", "));
+    describe(&response, Role::Image, data.label, &value);
     if !ui.is_rect_visible(rect) {
         return response;
     }
@@ -102,24 +117,46 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
     let middle = whole(&painter, &along, &look.small_font, look.muted);
     let [from, to] = ends;
     let right = plot.right() - to.size().x;
+    let ends_width = to.size().x + 8.0;
     painter.galley(pos2(plot.left(), bottom), from, look.muted);
     painter.galley(pos2(right, bottom), to, look.muted);
     let at = plot.center().x - middle.size().x / 2.0;
-    painter.galley(pos2(at, bottom), middle, look.muted);
-    let mut x = plot.left();
+    if at > plot.left() + ends_width && at + middle.size().x < plot.right() - ends_width {
+        painter.galley(pos2(at, bottom), middle, look.muted);
+    }
+    let (mut x, mut y) = (plot.left(), bottom + TICKS + LEGEND / 2.0);
+    let what = if share.is_some() { data.unit } else { "area" };
+    let galley = whole(&painter, what, &look.small_font, look.muted);
+    painter.galley(
+        pos2(rect.left(), y - galley.size().y / 2.0),
+        galley,
+        look.muted,
+    );
     for (words, colour) in legend {
         let galley = whole(&painter, &words, &look.small_font, look.text);
-        let y = rect.bottom() - LEGEND / 2.0;
         let width = galley.size().x;
-        if x + 16.0 + width > rect.right() {
-            break;
+        if x > plot.left() && x + MARK + width > rect.right() {
+            (x, y) = (plot.left(), y + LEGEND);
         }
-        painter.hline(x..=x + 12.0, y, Stroke::new(2.0, colour));
+        painter.hline(x..=x + MARK - 4.0, y, Stroke::new(2.0, colour));
         let top = y - galley.size().y / 2.0;
-        painter.galley(pos2(x + 16.0, top), galley, look.text);
-        x += 16.0 + width + 14.0;
+        painter.galley(pos2(x + MARK, top), galley, look.text);
+        x += MARK + width + BETWEEN;
     }
     response
+}
+
+/// Lines that pieces of these widths take.
+fn lines_of(widths: impl Iterator<Item = f32>, room: f32) -> usize {
+    let (mut lines, mut x) = (1, 0.0f32);
+    for width in widths {
+        if x > 0.0 && x + width > room {
+            lines += 1;
+            x = 0.0;
+        }
+        x += width;
+    }
+    lines
 }
 
 fn extent(curves: &[Curve<'_>]) -> (f32, f32) {
@@ -153,6 +190,13 @@ fn at_share(values: &[f32], share: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_legend_takes_the_lines_that_it_needs() {
+        assert_eq!(lines_of([50.0, 40.0].into_iter(), 100.0), 1);
+        assert_eq!(lines_of([50.0, 60.0, 50.0, 10.0].into_iter(), 100.0), 3);
+        assert_eq!(lines_of([500.0].into_iter(), 100.0), 1);
+    }
 
     #[test]
     fn shares_are_read_between_the_steps() {

@@ -157,7 +157,7 @@ pub fn effect_map(
     data: &EffectMap<'_>,
     selected: Option<Cell>,
 ) -> EffectResponse {
-    let size = ui.available_size().max(vec2(60.0, 60.0));
+    let size = ui.available_size().max(vec2(60.0, 24.0));
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let (space, line) = readout::split(rect);
     let place = PictureFrame::fitted(space, data.size, data.block, *view, ui.pixels_per_point());
@@ -202,8 +202,7 @@ pub fn effect_map(
     );
     describe(&response, Role::Image, data.label, &spoken);
     let read = hovered.or(selected).map(|cell| readout_of(data, cell));
-    let hint =
-        "Click a block for its numbers · hatched below 2 s.e. · dashed: reach of the network";
+    let hint = "Hatched: below 2 s.e. · dashed: reach of the network";
     readout::draw(&ui.painter_at(rect), look, line, read.as_ref(), hint);
     EffectResponse {
         response,

@@ -146,6 +146,16 @@ pub fn histogram(ui: &mut Ui, look: &MapLook, data: &Histogram<'_>) -> Response 
             write(short_number(high), x(high), look.muted);
         }
     }
+    let count = match samples.len() {
+        1 => "1 draw".to_string(),
+        n => format!("{n} draws"),
+    };
+    let count = whole(&painter, &count, &look.small_font, look.muted);
+    let mut free = rect.left();
+    if samples.len() > 1 || low < data.reference {
+        free += count.size().x + 8.0;
+        painter.galley(rect.min, count, look.muted);
+    }
     if data.reference.is_finite() {
         let at = x(data.reference);
         painter.vline(at, plot.top()..=plot.bottom(), Stroke::new(1.5, look.text));
@@ -153,7 +163,7 @@ pub fn histogram(ui: &mut Ui, look: &MapLook, data: &Histogram<'_>) -> Response 
         let galley = whole(&painter, &words, &look.small_font, look.text);
         let left = (at - galley.size().x / 2.0)
             .min(rect.right() - galley.size().x)
-            .max(rect.left());
+            .max(free.min(rect.right() - galley.size().x));
         painter.galley(pos2(left, rect.top()), galley, look.text);
     }
     response

@@ -37,10 +37,10 @@ const GAP: f32 = 8.0;
 const CAPTION: f32 = 18.0;
 /// Sides of small pictures, points.
 const LARGEST: f32 = 104.0;
-const SMALLEST: f32 = 40.0;
+const SMALLEST: f32 = 30.0;
 
-/// Squares for `count` pictures over the width left, in as many rows as they need.
-fn squares(ui: &mut Ui, count: usize, at_least: usize) -> Vec<(Rect, Response)> {
+/// Squares for `count` pictures over the width left, in as many rows as they need; `name` tells strips apart.
+fn squares(ui: &mut Ui, name: &str, count: usize, at_least: usize) -> Vec<(Rect, Response)> {
     let width = ui.available_width();
     let columns = count.max(at_least).max(1);
     let side = |columns: usize| {
@@ -65,7 +65,7 @@ fn squares(ui: &mut Ui, count: usize, at_least: usize) -> Vec<(Rect, Response)> 
                     row as f32 * (side + CAPTION + 4.0),
                 );
             let square = Rect::from_min_size(min, vec2(side, side));
-            let id = ui.scope_id().with(("small", i));
+            let id = ui.scope_id().with(("small", name, i));
             (square, ui.interact(square, id, Sense::click()))
         })
         .collect()
@@ -108,7 +108,8 @@ pub fn picture_strip(
     selected: Option<usize>,
 ) -> Option<usize> {
     let mut picked = None;
-    let places = squares(ui, pictures.len(), at_least);
+    let name = pictures.first().map_or("", |p| p.label);
+    let places = squares(ui, name, pictures.len(), at_least);
     for (i, (small, (square, response))) in pictures.iter().zip(places).enumerate() {
         describe(&response, Role::Button, small.label, small.caption);
         let size = vec2(small.picture.width() as f32, small.picture.height() as f32);
@@ -139,7 +140,8 @@ pub fn weights_strip(
         .fold(0.0f32, f32::max);
     let style = look.sequential(ColourMap::Magma, 0.0, most.max(f32::MIN_POSITIVE));
     let mut picked = None;
-    let places = squares(ui, maps.len(), at_least);
+    let name = maps.first().map_or("", |m| m.label);
+    let places = squares(ui, name, maps.len(), at_least);
     for (i, (small, (square, response))) in maps.iter().zip(places).enumerate() {
         describe(&response, Role::Button, small.label, small.caption);
         let shape = MapShape::single(small.rows, small.cols);

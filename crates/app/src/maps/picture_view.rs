@@ -91,7 +91,7 @@ pub fn picture_view(
     state: &mut PictureState,
     data: &PictureView<'_>,
 ) -> PictureResponse {
-    let size = ui.available_size().max(vec2(60.0, 60.0));
+    let size = ui.available_size().max(vec2(60.0, 24.0));
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let (space, line) = readout::split(rect);
     let place = PictureFrame::fitted(space, data.size, data.block, *view, ui.pixels_per_point());
@@ -271,16 +271,14 @@ fn names(
 
 fn hint(data: &PictureView<'_>, view: &HeatmapView) -> String {
     let mut parts = Vec::new();
-    if data.region.is_some() {
-        parts.push("drag the region");
+    if data.truth.is_some() {
+        parts.push("hold D: difference, T: truth");
     }
     if data.draws_regions && view.is_fitted() {
-        parts.push("drag elsewhere for a new one");
+        parts.push("drag elsewhere: new region");
+    } else {
+        parts.push("double-click fits");
     }
-    if data.truth.is_some() {
-        parts.push("hold D for the difference, T for the truth");
-    }
-    parts.push("wheel zooms");
     let words = parts.join(" · ");
     let mut letters = words.chars();
     letters.next().map_or(String::new(), |first| {

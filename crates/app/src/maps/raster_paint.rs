@@ -185,7 +185,7 @@ fn ground([r, g, b]: [u8; 3], theme: whyfinder_paint::Theme) -> [u8; 3] {
     let grey = (77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b)) >> 8;
     // Low end and span of the brightness, out of 255.
     let (low, span) = match theme {
-        whyfinder_paint::Theme::Dark => (18, 128),
+        whyfinder_paint::Theme::Dark => (26, 140),
         whyfinder_paint::Theme::Light => (110, 130),
     };
     [r, g, b].map(|c| {

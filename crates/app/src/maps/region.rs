@@ -1,7 +1,9 @@
 //! A rectangle of pixels: the region whose quality is asked about.
 
+use serde::{Deserialize, Serialize};
+
 /// Whole pixels of the output, inside the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Region {
     pub x: usize,
     pub y: usize,

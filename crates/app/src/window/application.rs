@@ -1,15 +1,18 @@
 //! The application: draws the state, gathers commands, and applies them between frames.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use egui::{Context, Event as InputEvent, Key, Modifiers, Ui};
-use whyfinder_worker::Request;
+use whyfinder_experiment::Experiment;
+use whyfinder_worker::{JobId, Request};
 
 use super::background::Background;
 use super::command::{Command, SHORTCUTS};
-use super::dialogs::{Answer, Dialogs};
+use super::dialogs::{Answer, Dialogs, Wanted};
 use super::history::History;
-use super::layout::Layout;
+use super::images::{ImageCommand, Pending};
+use super::layout::{Kind, Layout};
 use super::map_states::MapStates;
 use super::open_files::Reading;
 use super::remembered::Remembered;
@@ -38,11 +41,19 @@ pub struct Application {
     pub(super) dialogs: Box<dyn Dialogs>,
     pub(super) history: History,
     pub(super) layout: Layout,
+    pub(super) pictures_layout: Layout,
     pub(super) maps: MapStates,
     pub(super) scenes: Vec<Scene>,
     /// Started, but nothing has come back: what is on screen stays until then.
     pub(super) pending_run: Option<RunResult>,
     pub(super) pending_trace: Option<TraceResult>,
+    pub(super) pending_images: HashMap<JobId, Pending>,
+    /// What each job about a picture is to answer.
+    pub(super) asked: HashMap<JobId, Experiment>,
+    /// The estimate that is on its way.
+    pub(super) estimating: Option<(JobId, Experiment)>,
+    /// What was asked of the person in the dialog that is open.
+    pub(super) wanted: Wanted,
     pub(super) last_job: u64,
     pub(super) last_ticket: u64,
     /// The selection was made by the person, not by the window for want of one.
@@ -53,6 +64,8 @@ pub struct Application {
     tokenize_at: Option<f64>,
     /// A setting is being dragged.
     pub(super) trace_when_released: bool,
+    /// A region or a setting of a picture is being dragged.
+    pub(super) ask_when_released: bool,
     /// What to open once the first frame is there.
     waiting_to_open: Vec<String>,
 }
@@ -80,11 +93,16 @@ impl Application {
             background,
             dialogs,
             history: History::default(),
-            layout: Layout::restored(remembered.layout),
+            layout: Layout::restored(Kind::Language, remembered.layout),
+            pictures_layout: Layout::restored(Kind::Pictures, remembered.pictures_layout),
             maps: MapStates::default(),
             scenes: scenes::bundled(),
             pending_run: None,
             pending_trace: None,
+            pending_images: HashMap::new(),
+            asked: HashMap::new(),
+            estimating: None,
+            wanted: Wanted::default(),
             last_job: 0,
             last_ticket: 0,
             chosen_by_hand: false,
@@ -92,6 +110,7 @@ impl Application {
             gpu: map_gpu(creation),
             tokenize_at: None,
             trace_when_released: false,
+            ask_when_released: false,
             waiting_to_open: open,
         };
         application.wear_theme(ctx);
@@ -118,6 +137,9 @@ impl Application {
 
     pub(super) fn tokenize_now(&mut self) {
         self.tokenize_at = None;
+        if self.state.is_about_images() {
+            return;
+        }
         let Some(model) = self.state.model.open.as_ref().map(|m| m.reference.clone()) else {
             return;
         };
@@ -137,11 +159,19 @@ impl Application {
 
     fn take_dialog_answer(&mut self, ctx: &Context) {
         match self.dialogs.answer() {
-            Some(Answer::Picked(folder)) => self.open_path(ctx, &folder),
+            Some(Answer::Picked(path)) => match self.wanted {
+                Wanted::ModelFolder | Wanted::Weights => self.open_path(ctx, &path),
+                Wanted::Network => {
+                    let reference = path.display().to_string();
+                    self.apply_image(ctx, ImageCommand::AddNetwork(reference));
+                }
+                Wanted::Picture => self.apply_image(ctx, ImageCommand::OpenPicture(path)),
+                Wanted::Truth => self.apply_image(ctx, ImageCommand::OpenTruth(path)),
+            },
             Some(Answer::NoDialog) => {
                 self.state.notice = Some(Notice {
                     title: "This system shows no file dialog".into(),
-                    message: "Drop the model's folder on the window, or start with `whyfinder open FOLDER`. On Linux, \
+                    message: "Drop the model's folder on the window, or the file, or start with `whyfinder open PATH`. On Linux, \
                               xdg-desktop-portal or zenity gives the dialog."
                         .into(),
                     action: NoticeAction::None,
@@ -187,6 +217,16 @@ impl Application {
         if copy {
             commands.push(Command::CopyPicture);
         }
+        let pasted = ctx.input_mut(|i| {
+            let at = i
+                .events
+                .iter()
+                .position(|e| matches!(e, InputEvent::PasteImage(_)))?;
+            Some(i.events.remove(at))
+        });
+        if let Some(InputEvent::PasteImage(image)) = pasted {
+            commands.push(Command::Image(ImageCommand::Paste(image)));
+        }
         let popup = egui::Popup::is_any_open(ctx);
         if !popup
             && !self.state.palette_open
@@ -220,12 +260,16 @@ impl Application {
             commands: &mut commands,
         };
         top_bar::show(ui, &mut view);
-        prompt_bar::show(ui, &mut view);
+        if !view.state.is_about_images() {
+            prompt_bar::show(ui, &mut view);
+        }
         foot::show(ui, &mut view);
         notice_bar::show(ui, &mut view);
         egui::CentralPanel::no_frame().show(ui, |ui| {
             if view.state.gallery_open {
                 gallery::show(ui, &mut view);
+            } else if view.state.is_about_images() {
+                self.pictures_layout.show(ui, &mut view);
             } else {
                 self.layout.show(ui, &mut view);
             }
@@ -285,6 +329,11 @@ impl eframe::App for Application {
             self.history.pause();
             self.trace_again();
         }
+        if self.ask_when_released && !super::images::is_held(ctx) {
+            self.ask_when_released = false;
+            self.history.pause();
+            self.ask_image_again();
+        }
         let mut commands = Vec::new();
         self.take_keys(ctx, &mut commands);
         for command in commands {
@@ -309,6 +358,7 @@ impl eframe::App for Application {
             appearance: self.state.appearance,
             recent: self.state.recent.clone(),
             layout: self.layout.kept(),
+            pictures_layout: self.pictures_layout.kept(),
         }
         .save(storage);
     }

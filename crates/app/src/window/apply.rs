@@ -6,6 +6,9 @@ use whyfinder_worker::{JobId, Request};
 
 use super::application::Application;
 use super::command::Command;
+use super::dialogs::Wanted;
+use super::images::ImageCommand;
+use super::layout::{Kind, Layout};
 use super::prompt_bar;
 use super::question::{Question, Subject};
 use super::results::{RunResult, TraceResult};
@@ -16,13 +19,9 @@ impl Application {
     pub(super) fn apply(&mut self, ctx: &Context, command: Command) {
         match command {
             Command::OpenModel(reference) => self.open_model(reference),
-            Command::ChooseModel => {
-                let wake = ctx.clone();
-                self.dialogs.ask_for_folder(
-                    "Open a model folder",
-                    Box::new(move || wake.request_repaint()),
-                );
-            }
+            Command::ChooseModel => self.ask_for(ctx, Wanted::ModelFolder),
+            Command::ChooseWeights => self.ask_for(ctx, Wanted::Weights),
+            Command::Image(command) => self.apply_image(ctx, command),
             Command::SetPrompt(prompt) => {
                 let mut q = self.state.question.clone();
                 q.prompt = prompt;
@@ -35,12 +34,15 @@ impl Application {
                 // A value that is being dragged is one step, and is traced where it is let go.
                 let dragging = ctx.input(|i| i.pointer.any_down());
                 self.change(*question, dragging);
-                if dragging {
+                if self.state.is_about_images() {
+                    self.ask_when_released = true;
+                } else if dragging {
                     self.trace_when_released = true;
                 } else {
                     self.trace_again();
                 }
             }
+            Command::Ask if self.state.is_about_images() => self.run_image(),
             Command::Ask => self.ask(),
             Command::MarkSubject(from, to) => self.mark_subject(from, to),
             Command::ClearSubject => self.edit(|q| q.subject = None),
@@ -60,7 +62,10 @@ impl Application {
                 self.state.appearance = self.state.appearance.other();
                 self.wear_theme(ctx);
             }
-            Command::ResetLayout => self.layout = super::layout::Layout::default(),
+            Command::ResetLayout => {
+                self.layout = Layout::of(Kind::Language);
+                self.pictures_layout = Layout::of(Kind::Pictures);
+            }
             Command::Undo => self.step(ctx, true),
             Command::Redo => self.step(ctx, false),
             Command::CopyPicture => self.copy_picture(ctx),
@@ -81,9 +86,26 @@ impl Application {
     fn act(&mut self, ctx: &Context, action: NoticeAction) {
         self.state.notice = None;
         match action {
+            NoticeAction::OpenAnother if self.state.is_about_images() => {
+                self.apply(ctx, Command::ChooseWeights);
+            }
             NoticeAction::OpenAnother => self.apply(ctx, Command::ChooseModel),
+            NoticeAction::ChoosePicture => {
+                self.apply(ctx, Command::Image(ImageCommand::ChoosePicture));
+            }
+            NoticeAction::ChooseTruth => {
+                self.apply(ctx, Command::Image(ImageCommand::ChooseTruth));
+            }
             NoticeAction::None => {}
         }
+    }
+
+    /// Asks for a folder or a file; the answer comes in a later frame.
+    pub(super) fn ask_for(&mut self, ctx: &Context, wanted: Wanted) {
+        self.wanted = wanted;
+        let wake = ctx.clone();
+        self.dialogs
+            .ask(wanted, Box::new(move || wake.request_repaint()));
     }
 
     /// Opens a model; the one that is open stays until the new one is there.
@@ -129,7 +151,10 @@ impl Application {
             Some(question) => {
                 let prompt_changed = question.prompt != now.prompt;
                 self.state.question = question;
-                if prompt_changed {
+                if self.state.is_about_images() {
+                    self.follow_active_network();
+                    self.ask_image_again();
+                } else if prompt_changed {
                     self.tokenize_soon(ctx);
                 } else {
                     self.trace_again();
@@ -249,9 +274,15 @@ impl Application {
                 job.phase = Phase::Cancelling;
             }
         }
+        for image in &mut self.state.jobs.images {
+            if image.job.phase != Phase::Cancelling {
+                self.background.cancel(image.job.id);
+                image.job.phase = Phase::Cancelling;
+            }
+        }
     }
 
-    fn next_job(&mut self) -> JobId {
+    pub(super) fn next_job(&mut self) -> JobId {
         self.last_job += 1;
         JobId(self.last_job)
     }

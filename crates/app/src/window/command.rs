@@ -3,6 +3,7 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 use whyfinder_experiment::{Engine, Metric, TraceKind};
 
+use super::images::{ImageCommand, MethodName};
 use super::question::Question;
 use super::selection::Selection;
 use super::state::{NoticeAction, State};
@@ -14,6 +15,10 @@ pub enum Command {
     OpenModel(String),
     /// Asks for a folder, then opens it.
     ChooseModel,
+    /// Asks for a weights file, then opens it.
+    ChooseWeights,
+    /// Something about image networks.
+    Image(ImageCommand),
     /// Takes a new prompt; the subject stays while its words do.
     SetPrompt(String),
     /// Any other change of the question.
@@ -86,9 +91,12 @@ fn shortcut_of(command: &Command) -> Option<KeyboardShortcut> {
 /// Every command that makes sense now, in the order of the palette.
 pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
     let mut all: Vec<(String, Command)> = vec![
-        ("Run the prompt".into(), Command::Ask),
-        ("Edit the prompt".into(), Command::FocusPrompt),
         ("Open a model folder…".into(), Command::ChooseModel),
+        ("Open a weights file…".into(), Command::ChooseWeights),
+        (
+            "Open a picture…".into(),
+            Command::Image(ImageCommand::ChoosePicture),
+        ),
         (
             if state.gallery_open {
                 "Close the scenes"
@@ -126,8 +134,14 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
             Command::OpenModel(reference.clone()),
         ));
     }
-    add_question_entries(state, &mut all);
-    add_places(state, &mut all);
+    if state.is_about_images() {
+        add_image_entries(state, &mut all);
+    } else {
+        all.insert(0, ("Run the prompt".into(), Command::Ask));
+        all.insert(1, ("Edit the prompt".into(), Command::FocusPrompt));
+        add_question_entries(state, &mut all);
+        add_places(state, &mut all);
+    }
     all.into_iter()
         .map(|(label, command)| Entry {
             shortcut: shortcut_of(&command),
@@ -170,6 +184,53 @@ fn add_question_entries(state: &State, all: &mut Vec<(String, Command)>) {
                 Command::SetAnswer(Some(token.text.clone())),
             ));
         }
+    }
+}
+
+/// Methods, networks and regions.
+fn add_image_entries(state: &State, all: &mut Vec<(String, Command)>) {
+    let q = &state.question.images;
+    let mut image = |label: String, command| all.push((label, Command::Image(command)));
+    image("Map the region".into(), ImageCommand::Run);
+    image("Add a region".into(), ImageCommand::AddRegion);
+    image("Flip the polarity".into(), ImageCommand::FlipPolarity);
+    let words = if state.images.differences {
+        "Show the maps side by side"
+    } else {
+        "Show differences between networks"
+    };
+    image(
+        words.into(),
+        ImageCommand::ShowDifferences(!state.images.differences),
+    );
+    for method in MethodName::ALL {
+        if method != q.method {
+            let mut next = q.clone();
+            next.method = method;
+            image(
+                format!("Method: {}", method.title()),
+                ImageCommand::Ask(Box::new(next)),
+            );
+        }
+    }
+    for (i, network) in q.networks.iter().enumerate() {
+        let name = state.images.name(network);
+        image(format!("Read out {name}"), ImageCommand::ShowNetwork(i));
+    }
+    for reference in super::bundled_networks::all() {
+        if !q.networks.contains(&reference) {
+            let name = state.images.name(&reference);
+            image(
+                format!("Compare with {name}"),
+                ImageCommand::AddNetwork(reference),
+            );
+        }
+    }
+    for (i, region) in q.regions.iter().enumerate() {
+        image(
+            format!("Region {}", region.words()),
+            ImageCommand::ShowRegion(i),
+        );
     }
 }
 

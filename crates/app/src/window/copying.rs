@@ -39,6 +39,7 @@ impl Application {
         let table = match map {
             LastMap::Trace => self.trace_numbers(),
             LastMap::Atlas | LastMap::Head | LastMap::Lines => self.head_numbers(),
+            LastMap::Effects | LastMap::Output => self.effect_numbers(),
         };
         match table {
             Some(table) => {
@@ -80,6 +81,28 @@ impl Application {
             }
         }
         Some(table)
+    }
+
+    /// One row per measured cell of every network's map: network, row, column, value, standard error, draws.
+    fn effect_numbers(&self) -> Option<String> {
+        let mut table = String::from("network\trow\tcolumn\tvalue\tstandard error\tdraws\n");
+        let header = table.len();
+        for network in &self.state.question.images.networks {
+            let result = self.state.images.results.of(network);
+            let Some(map) = result.and_then(|r| r.map.as_ref()).and_then(|m| m.map()) else {
+                continue;
+            };
+            let cols = map.axes.get(1).map_or(1, |a| a.len()).max(1);
+            let errors = map.effect_errors();
+            for (i, value) in map.values.iter().enumerate().filter(|(i, _)| map.mask[*i]) {
+                let error = errors.map_or(f32::NAN, |e| e[i]);
+                let draws = map.count.as_ref().map_or(0, |c| c[i]);
+                let (row, col) = (i / cols, i % cols);
+                // Writing to a string cannot fail.
+                let _ = writeln!(table, "{network}\t{row}\t{col}\t{value}\t{error}\t{draws}");
+            }
+        }
+        (table.len() > header).then_some(table)
     }
 
     /// The selected head: a row per query, a column per key.

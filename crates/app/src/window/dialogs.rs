@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-/// What came of a question for a folder.
+/// What came of a question for a folder or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Picked(PathBuf),
@@ -16,9 +17,49 @@ pub enum Answer {
     NoDialog,
 }
 
+/// What a person is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    #[default]
+    ModelFolder,
+    Weights,
+    /// Weights of a network to compare with.
+    Network,
+    Picture,
+    /// What the output should be.
+    Truth,
+}
+
+impl Wanted {
+    /// The title of the dialog.
+    pub fn title(self) -> &'static str {
+        match self {
+            Wanted::ModelFolder => "Open a model folder",
+            Wanted::Weights => "Open a weights file",
+            Wanted::Network => "Open a network to compare with",
+            Wanted::Picture => "Open a picture",
+            Wanted::Truth => "Open the truth of the picture",
+        }
+    }
+
+    /// Name and endings of the files that fit; `None` asks for a folder.
+    pub fn files(self) -> Option<(&'static str, &'static [&'static str])> {
+        match self {
+            Wanted::ModelFolder => None,
+            Wanted::Weights | Wanted::Network => {
+                Some(("Weights", &["pth", "pt", "ckpt", "safetensors"]))
+            }
+            Wanted::Picture | Wanted::Truth => Some((
+                "Pictures",
+                &["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"],
+            )),
+        }
+    }
+}
+
 /// Asks without making the window wait; the answer is fetched in a later frame.
 pub trait Dialogs: fmt::Debug {
-    fn ask_for_folder(&mut self, title: &str, wake: Box<dyn Fn() + Send>);
+    fn ask(&mut self, wanted: Wanted, wake: Box<dyn Fn() + Send>);
     fn answer(&mut self) -> Option<Answer>;
 }
 
@@ -32,19 +73,24 @@ pub struct Native {
 const QUICKEST_PERSON: Duration = Duration::from_millis(150);
 
 impl Dialogs for Native {
-    fn ask_for_folder(&mut self, title: &str, wake: Box<dyn Fn() + Send>) {
+    fn ask(&mut self, wanted: Wanted, wake: Box<dyn Fn() + Send>) {
         if self.asked.is_some() {
             return;
         }
         // Made here, on the main thread, as macOS wants it; awaited elsewhere.
-        let dialog = rfd::AsyncFileDialog::new().set_title(title).pick_folder();
+        let dialog = rfd::AsyncFileDialog::new().set_title(wanted.title());
+        let dialog: Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> =
+            match wanted.files() {
+                None => Box::pin(dialog.pick_folder()),
+                Some((name, endings)) => Box::pin(dialog.add_filter(name, endings).pick_file()),
+            };
         let (send, receive) = crossbeam_channel::bounded(1);
         let started = Instant::now();
         let waiter = std::thread::Builder::new()
             .name("file dialog".into())
             .spawn(move || {
                 let answer = match pollster::block_on(dialog) {
-                    Some(folder) => Answer::Picked(folder.path().to_path_buf()),
+                    Some(picked) => Answer::Picked(picked.path().to_path_buf()),
                     None if started.elapsed() < QUICKEST_PERSON => Answer::NoDialog,
                     None => Answer::Cancelled,
                 };
@@ -84,7 +130,7 @@ impl Scripted {
 }
 
 impl Dialogs for Scripted {
-    fn ask_for_folder(&mut self, _title: &str, wake: Box<dyn Fn() + Send>) {
+    fn ask(&mut self, _wanted: Wanted, wake: Box<dyn Fn() + Send>) {
         self.ready = Some(self.answers.pop_front().unwrap_or(Answer::Cancelled));
         wake();
     }

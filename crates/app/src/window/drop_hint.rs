@@ -1,4 +1,4 @@
-//! What a folder that is held over the window will do when it is dropped.
+//! What a folder or file that is held over the window will do when it is dropped.
 
 use egui::{Align2, Color32, Stroke, Ui};
 
@@ -30,7 +30,7 @@ pub(crate) fn show(ui: &Ui, theme: &Theme) {
     painter.text(
         window.center(),
         Align2::CENTER_CENTER,
-        "Drop the model's folder to open it",
+        "Drop a model, an experiment, a result or a picture to open it",
         fonts::semibold(15.0),
         theme.text,
     );

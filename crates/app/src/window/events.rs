@@ -14,9 +14,13 @@ use super::state::{Notice, NoticeAction, Phase};
 impl Application {
     pub(super) fn receive(&mut self, ctx: &Context, event: Event) {
         match event {
+            // A network of the list opens beside what is read out.
+            Event::Opening { model } if self.state.question.images.networks.contains(&model) => {}
             Event::Opening { model } => self.state.model.opening = Some(model),
+            Event::Opened(model) if model.image.is_some() => self.opened_image_network(model),
             Event::Opened(model) => self.opened(model),
             Event::OpenFailed { model, message } => {
+                self.network_failed_to_open(&model);
                 if self.state.model.opening.as_ref() == Some(&model) {
                     self.state.model.opening = None;
                 }
@@ -31,7 +35,8 @@ impl Application {
                 });
             }
             Event::Tokenized(tokens) => self.tokenized(tokens),
-            Event::Queued { .. } | Event::Estimated { .. } => {}
+            Event::Queued { .. } => {}
+            Event::Estimated { job, estimate } => self.estimated(job, estimate),
             Event::Started { job } => {
                 if let Some(job) = self.job_mut(job)
                     && job.phase == Phase::Queued
@@ -42,7 +47,9 @@ impl Application {
             Event::Report { job, report } => self.report(job, report),
             Event::Finished { job, outcome, .. } => {
                 let layers = self.layers();
-                if self.is_run(job) {
+                if self.finish_image(job, &outcome) {
+                    // It was about a picture.
+                } else if self.is_run(job) {
                     self.show_pending_run();
                     self.state.jobs.run = None;
                     if let Some(run) = &mut self.state.results.run {
@@ -104,6 +111,8 @@ impl Application {
             if let Some(job) = self.job_mut(job) {
                 job.progress = Some(progress);
             }
+        } else if self.is_about_a_picture(job) {
+            self.report_image(job, report);
         } else if self.is_run(job) {
             self.show_pending_run();
             if let Some(run) = &mut self.state.results.run {
@@ -119,7 +128,9 @@ impl Application {
 
     /// What was measured before the end stays on screen.
     fn ended_early(&mut self, ctx: &Context, job: JobId, message: Option<String>) {
-        if self.is_run(job) {
+        if self.end_image_early(job, message.as_ref()) {
+            // What was measured of the map stays.
+        } else if self.is_run(job) {
             self.state.jobs.run = None;
             self.pending_run = None;
             self.state.jobs.run_failure = message.clone();
@@ -140,6 +151,10 @@ impl Application {
         self.state.model.open.as_ref().map_or(0, |m| m.layers)
     }
 
+    fn is_about_a_picture(&self, job: JobId) -> bool {
+        self.state.jobs.images.iter().any(|j| j.job.id == job)
+    }
+
     fn is_run(&self, job: JobId) -> bool {
         self.state.jobs.run.is_some_and(|j| j.id == job)
     }
@@ -152,6 +167,7 @@ impl Application {
         [&mut self.state.jobs.run, &mut self.state.jobs.trace]
             .into_iter()
             .flatten()
+            .chain(self.state.jobs.images.iter_mut().map(|j| &mut j.job))
             .find(|j| j.id == job)
     }
 

@@ -1,10 +1,13 @@
 //! The bar at the foot: what runs, how far it is, and what it costs.
 
 use egui::{Align, Layout, Margin, RichText, Ui};
+use whyfinder_experiment::outcome::Summary;
+use whyfinder_worker::JobId;
 
 use super::command::Command;
 use super::controls::{bar_frame, muted, progress, text_button};
-use super::state::Phase;
+use super::images::state::Part;
+use super::state::{Phase, State};
 use super::view::View;
 use super::{fonts, words};
 
@@ -51,17 +54,7 @@ fn job(ui: &mut Ui, view: &mut View<'_>) {
     let fraction = job.progress.map(|p| p.done as f32 / p.total.max(1) as f32);
     progress(ui, theme, 150.0, fraction, &format!("Progress: {what}"));
     if let Some(p) = job.progress {
-        let cells = if view
-            .state
-            .jobs
-            .trace
-            .as_ref()
-            .is_some_and(|t| t.id == job.id)
-        {
-            " cells"
-        } else {
-            ""
-        };
+        let cells = counted(view, job.id);
         ui.label(
             RichText::new(format!("{} / {}{cells}", p.done, p.total))
                 .font(fonts::mono(12.0))
@@ -80,34 +73,67 @@ fn job(ui: &mut Ui, view: &mut View<'_>) {
     }
 }
 
+/// What a job's progress counts.
+fn counted(view: &View<'_>, job: JobId) -> &'static str {
+    let jobs = &view.state.jobs;
+    let image = jobs.images.iter().find(|j| j.job.id == job);
+    let blocks = {
+        let q = &view.state.question.images;
+        q.settings.block(q.method).is_some()
+    };
+    match image {
+        Some(image) if image.part == Part::Map && blocks => " blocks",
+        Some(_) => "",
+        None if jobs.trace.as_ref().is_some_and(|t| t.id == job) => " cells",
+        None => "",
+    }
+}
+
+/// The finished map or trace that is on screen.
+fn measured<'a>(view: &View<'a>) -> Option<&'a Summary> {
+    let state: &'a State = view.state;
+    if state.is_about_images() {
+        let active = state.question.images.active_network()?;
+        let map = state.images.results.of(active)?.map.as_ref()?;
+        return map.complete.then_some(&map.summary);
+    }
+    let trace = state.results.trace.as_ref()?;
+    trace.complete.then_some(&trace.summary)
+}
+
 /// Right to left.
 fn cost(ui: &mut Ui, view: &View<'_>) {
     let theme = view.theme;
-    if let Some(trace) = &view.state.results.trace {
-        let s = &trace.summary;
-        if trace.complete && s.passes > 0.0 && s.passes_plain > 0.0 {
+    if let Some(s) = measured(view) {
+        if s.passes > 0.0 && s.passes_plain > 0.0 {
             let ratio = s.passes_plain / s.passes;
             if ratio > 1.05 {
-                muted(ui, theme, format!("{ratio:.1}× fewer passes than plain")).on_hover_text(
-                    format!(
-                        "{:.0} rows through the whole network in place of {:.0}, in {:.1} s",
-                        s.passes, s.passes_plain, s.seconds
-                    ),
-                );
+                muted(
+                    ui,
+                    theme,
+                    format!("{} fewer passes than plain", times(ratio)),
+                )
+                .on_hover_text(format!(
+                    "{:.0} rows through the whole network in place of {:.0}, in {:.1} s",
+                    s.passes, s.passes_plain, s.seconds
+                ));
             }
         }
     }
     if let Some(model) = &view.state.model.open {
-        let peak = view
-            .state
-            .results
-            .trace
-            .as_ref()
-            .map_or(0, |t| t.summary.peak_bytes)
-            .max(model.bytes);
+        let peak = measured(view).map_or(0, |s| s.peak_bytes).max(model.bytes);
         muted(ui, theme, words::bytes(peak))
             .on_hover_text("Memory for weights, caches and the batch, as estimated");
         muted(ui, theme, device_words(&model.device));
+    }
+}
+
+/// `9.4×`, `31×`.
+fn times(ratio: f64) -> String {
+    if ratio < 99.95 {
+        format!("{ratio:.1}×")
+    } else {
+        format!("{ratio:.0}×")
     }
 }
 

@@ -27,6 +27,11 @@ impl History {
         }
     }
 
+    /// The question before the last step.
+    pub(crate) fn last(&self) -> Option<&Question> {
+        self.past.last()
+    }
+
     /// Ends a stretch of typing, so that the next letter starts a step of its own.
     pub(crate) fn pause(&mut self) {
         self.typing = false;

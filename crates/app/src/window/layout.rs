@@ -11,7 +11,8 @@ use super::controls::heading;
 use super::theme::{self, Theme};
 use super::view::View;
 use super::{
-    attention_panel, head_panel, inspector_panel, lines_panel, predictions_panel, trace_panel,
+    attention_panel, head_panel, images, inspector_panel, lines_panel, predictions_panel,
+    trace_panel,
 };
 
 /// What a docked panel shows.
@@ -24,6 +25,61 @@ pub enum Pane {
     Lines,
     Inspector,
     Predictions,
+    Networks,
+    Regions,
+    Map,
+    Effects,
+    Curves,
+    Block,
+    WindowAttention,
+}
+
+/// What the panels are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Language models.
+    Language,
+    /// Networks that turn pictures into pictures.
+    Pictures,
+}
+
+impl Kind {
+    /// The panels that a layout of this kind has.
+    fn panes(self) -> &'static [Pane] {
+        match self {
+            Kind::Language => &[
+                Pane::Attention,
+                Pane::Head,
+                Pane::Trace,
+                Pane::Lines,
+                Pane::Inspector,
+                Pane::Predictions,
+            ],
+            Kind::Pictures => &[
+                Pane::Networks,
+                Pane::Regions,
+                Pane::Map,
+                Pane::Effects,
+                Pane::Curves,
+                Pane::Block,
+                Pane::WindowAttention,
+            ],
+        }
+    }
+
+    /// Widths of the side columns at a window of this width, points.
+    fn side_widths(self, width: f32) -> (f32, f32) {
+        match self {
+            Kind::Language => (
+                (width * 0.235).clamp(244.0, 520.0),
+                (width * 0.23).clamp(284.0, 380.0),
+            ),
+            Kind::Pictures => (
+                (width * 0.155).clamp(216.0, 300.0),
+                (width * 0.205).clamp(272.0, 380.0),
+            ),
+        }
+    }
 }
 
 impl Pane {
@@ -36,62 +92,89 @@ impl Pane {
             Pane::Lines => "Where it looks",
             Pane::Inspector => "Selected cell",
             Pane::Predictions => "Predictions",
+            Pane::Networks => "Networks",
+            Pane::Regions => "Picture",
+            Pane::Map => "Map",
+            Pane::Effects => "Effect on the region",
+            Pane::Curves => "Faithfulness",
+            Pane::Block => "Selected block",
+            Pane::WindowAttention => "Window attention",
         }
+    }
+
+    /// Whether it stands on the colour of panels, not of the ground behind maps.
+    fn is_raised(self) -> bool {
+        matches!(
+            self,
+            Pane::Inspector
+                | Pane::Predictions
+                | Pane::Networks
+                | Pane::Regions
+                | Pane::Map
+                | Pane::Block
+                | Pane::WindowAttention
+        )
     }
 }
 
 /// The docked panels and whether the person has moved them.
 #[derive(Debug)]
 pub struct Layout {
+    kind: Kind,
     tree: Tree<Pane>,
     columns: [TileId; 3],
     /// Once moved by hand, widths are no longer fitted to the window.
     touched: bool,
 }
 
-/// Widths of the side columns at a window of this width, points.
-fn side_widths(width: f32) -> (f32, f32) {
-    (
-        (width * 0.235).clamp(244.0, 520.0),
-        (width * 0.23).clamp(284.0, 380.0),
-    )
-}
-
-impl Default for Layout {
-    fn default() -> Self {
+impl Layout {
+    /// The panels as they stand at first.
+    pub fn of(kind: Kind) -> Self {
         let mut tiles = Tiles::default();
-        let mut column = |upper, lower, share: f32| {
-            let upper = tiles.insert_pane(upper);
-            let lower = tiles.insert_pane(lower);
-            let column = Linear::new_binary(LinearDir::Vertical, [upper, lower], share);
+        let mut column = |panes: &[(Pane, f32)]| {
+            let ids: Vec<TileId> = panes
+                .iter()
+                .map(|(pane, _)| tiles.insert_pane(*pane))
+                .collect();
+            let mut column = Linear::new(LinearDir::Vertical, ids.clone());
+            for (id, (_, share)) in ids.into_iter().zip(panes) {
+                column.shares.set_share(id, *share);
+            }
             tiles.insert_container(column)
         };
-        let columns = [
-            column(Pane::Attention, Pane::Head, 0.54),
-            column(Pane::Trace, Pane::Lines, 0.62),
-            column(Pane::Inspector, Pane::Predictions, 0.63),
-        ];
+        let columns = match kind {
+            Kind::Language => [
+                column(&[(Pane::Attention, 0.54), (Pane::Head, 0.46)]),
+                column(&[(Pane::Trace, 0.62), (Pane::Lines, 0.38)]),
+                column(&[(Pane::Inspector, 0.63), (Pane::Predictions, 0.37)]),
+            ],
+            Kind::Pictures => [
+                column(&[
+                    (Pane::Networks, 0.36),
+                    (Pane::Regions, 0.32),
+                    (Pane::Map, 0.32),
+                ]),
+                column(&[(Pane::Effects, 0.72), (Pane::Curves, 0.28)]),
+                column(&[(Pane::Block, 0.7), (Pane::WindowAttention, 0.3)]),
+            ],
+        };
         let root = tiles.insert_horizontal_tile(columns.to_vec());
+        let name = match kind {
+            Kind::Language => "panels",
+            Kind::Pictures => "picture-panels",
+        };
         Self {
-            tree: Tree::new(egui::Id::unique("panels"), root, tiles),
+            kind,
+            tree: Tree::new(egui::Id::unique(name), root, tiles),
             columns,
             touched: false,
         }
     }
-}
 
-impl Layout {
     /// A layout that was kept; the default if it has lost a panel.
-    pub fn restored(tree: Option<Tree<Pane>>) -> Self {
-        let all = [
-            Pane::Attention,
-            Pane::Head,
-            Pane::Trace,
-            Pane::Lines,
-            Pane::Inspector,
-            Pane::Predictions,
-        ];
-        let fresh = Self::default();
+    pub fn restored(kind: Kind, tree: Option<Tree<Pane>>) -> Self {
+        let all = kind.panes();
+        let fresh = Self::of(kind);
         match tree {
             Some(tree) if all.iter().all(|p| tree.tiles.find_pane(p).is_some()) => Self {
                 tree,
@@ -114,7 +197,7 @@ impl Layout {
 
     pub(crate) fn show(&mut self, ui: &mut Ui, view: &mut View<'_>) {
         if !self.touched {
-            self.fit(ui.available_width());
+            self.fit(ui.available_width(), ui.available_height(), view);
         }
         let mut behavior = Behavior {
             view,
@@ -124,9 +207,15 @@ impl Layout {
         self.touched |= behavior.touched;
     }
 
-    fn fit(&mut self, width: f32) {
-        let (left, right) = side_widths(width);
-        let shares = [left, (width - left - right).max(200.0), right];
+    fn fit(&mut self, width: f32, height: f32, view: &View<'_>) {
+        let (left, right) = self.kind.side_widths(width);
+        let middle = (width - left - right).max(200.0);
+        if self.kind == Kind::Pictures {
+            let wanted = images::effect::wanted_height(view, middle - 2.0 * f32::from(theme::PAD));
+            self.fit_middle(wanted + 40.0, height);
+            self.fit_left(view.state.question.images.networks.len(), height);
+        }
+        let shares = [left, middle, right];
         let root = self.tree.root();
         if let Some(Tile::Container(Container::Linear(linear))) =
             root.and_then(|root| self.tree.tiles.get_mut(root))
@@ -134,6 +223,37 @@ impl Layout {
             for (column, share) in self.columns.into_iter().zip(shares) {
                 linear.shares.set_share(column, share);
             }
+        }
+    }
+}
+
+impl Layout {
+    /// Networks and methods get what they need, the picture and its regions the rest.
+    fn fit_left(&mut self, networks: usize, height: f32) {
+        let map = 300.0f32.min(height * 0.52);
+        let networks = (88.0 + 50.0 * networks as f32).min(height * 0.34);
+        if let Some(Tile::Container(Container::Linear(linear))) =
+            self.tree.tiles.get_mut(self.columns[0])
+            && let [first, second, third] = linear.children[..]
+        {
+            linear.shares.set_share(first, networks);
+            linear
+                .shares
+                .set_share(second, (height - networks - map).max(1.0));
+            linear.shares.set_share(third, map);
+        }
+    }
+
+    /// Gives the upper panel of the middle column the height that its pictures can use, the lower one the rest.
+    fn fit_middle(&mut self, wanted: f32, height: f32) {
+        let least = 150.0f32.min(height * 0.3);
+        let upper = wanted.clamp(height * 0.4, (height - least).max(height * 0.5));
+        if let Some(Tile::Container(Container::Linear(linear))) =
+            self.tree.tiles.get_mut(self.columns[1])
+            && let [first, second] = linear.children[..]
+        {
+            linear.shares.set_share(first, upper);
+            linear.shares.set_share(second, (height - upper).max(1.0));
         }
     }
 }
@@ -146,9 +266,10 @@ struct Behavior<'a, 'b> {
 impl egui_tiles::Behavior<Pane> for Behavior<'_, '_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
         let theme = *self.view.theme;
-        let fill = match pane {
-            Pane::Inspector | Pane::Predictions => theme.panel,
-            _ => theme.background,
+        let fill = if pane.is_raised() {
+            theme.panel
+        } else {
+            theme.background
         };
         ui.painter().rect_filled(ui.max_rect(), 0.0, fill);
         let mut dragged = false;
@@ -156,7 +277,10 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_, '_> {
             .inner_margin(theme::panel_margin())
             .show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 8.0;
-                dragged = header(ui, &theme, *pane, self.view);
+                // The maps of pictures have headings of their own, one for each column.
+                if *pane != Pane::Effects {
+                    dragged = header(ui, &theme, *pane, self.view);
+                }
                 match pane {
                     Pane::Attention => attention_panel::show(ui, self.view),
                     Pane::Head => head_panel::show(ui, self.view),
@@ -164,6 +288,13 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_, '_> {
                     Pane::Lines => lines_panel::show(ui, self.view),
                     Pane::Inspector => inspector_panel::show(ui, self.view),
                     Pane::Predictions => predictions_panel::show(ui, self.view),
+                    Pane::Networks => images::networks::show(ui, self.view),
+                    Pane::Regions => images::regions::show(ui, self.view),
+                    Pane::Map => images::map::show(ui, self.view),
+                    Pane::Effects => images::effect::show(ui, self.view),
+                    Pane::Curves => images::curves::show(ui, self.view),
+                    Pane::Block => images::block::show(ui, self.view),
+                    Pane::WindowAttention => images::window_attention::show(ui, self.view),
                 }
             });
         if dragged {
@@ -189,7 +320,11 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_, '_> {
     }
 
     fn min_size(&self) -> f32 {
-        140.0
+        if self.view.state.is_about_images() {
+            72.0
+        } else {
+            140.0
+        }
     }
 
     fn tab_bar_color(&self, _visuals: &Visuals) -> Color32 {
@@ -282,6 +417,13 @@ fn describe(pane: Pane, view: &View<'_>) -> (String, String) {
         Pane::Lines => lines_panel::describe(view),
         Pane::Inspector => inspector_panel::describe(view),
         Pane::Predictions => predictions_panel::describe(view),
+        Pane::Networks => images::networks::describe(view),
+        Pane::Regions => images::regions::describe(view),
+        Pane::Map => images::map::describe(view),
+        Pane::Effects => String::new(),
+        Pane::Curves => images::curves::describe(view),
+        Pane::Block => images::block::describe(view),
+        Pane::WindowAttention => images::window_attention::describe(view),
     };
     (pane.title().to_string(), of)
 }

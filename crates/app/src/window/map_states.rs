@@ -2,6 +2,7 @@
 
 use egui::Rect;
 
+use super::images::EffectViews;
 use super::selection::Selection;
 use crate::maps::attention_atlas::AtlasState;
 use crate::maps::head_view::HeadState;
@@ -15,12 +16,14 @@ pub(crate) struct MapStates {
     pub(crate) head: HeadState,
     pub(crate) lines: TokenLinesState,
     pub(crate) trace: TraceState,
+    /// Linked over all pictures and their maps.
+    pub(crate) pictures: EffectViews,
     /// The map used last, which is the one that is copied.
     pub(crate) last: LastMap,
     /// What is pointed at, and on which map (`None`: among the tokens of the prompt).
     pub(crate) pointed: Option<(Option<LastMap>, Linked)>,
     /// Where each panel's map was drawn, for pictures of it.
-    pub(crate) places: [Option<Rect>; 4],
+    pub(crate) places: [Option<Rect>; 6],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(crate) enum LastMap {
     #[default]
     Trace,
     Lines,
+    Effects,
+    Output,
 }
 
 impl LastMap {
@@ -39,6 +44,8 @@ impl LastMap {
             LastMap::Head => "head",
             LastMap::Trace => "causal trace",
             LastMap::Lines => "token lines",
+            LastMap::Effects => "effect map",
+            LastMap::Output => "output",
         }
     }
 }

@@ -33,7 +33,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                         view.push(Command::DismissNotice);
                     }
                     let action = match notice.action {
+                        NoticeAction::OpenAnother if view.state.is_about_images() => {
+                            Some("Open another file…")
+                        }
                         NoticeAction::OpenAnother => Some("Open another folder…"),
+                        NoticeAction::ChoosePicture => Some("Choose a picture…"),
+                        NoticeAction::ChooseTruth => Some("Choose the truth…"),
                         NoticeAction::None => None,
                     };
                     if let Some(label) = action

@@ -4,9 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crossbeam_channel::Receiver;
 use egui::Context;
-use whyfinder_experiment::{Experiment, InstrumentSettings, Outcome, read_experiment, read_result};
+use whyfinder_experiment::{
+    Experiment, ImageMethod, InstrumentSettings, Outcome, read_experiment, read_result,
+};
+
+use whyfinder_model::network::is_network;
 
 use super::application::Application;
+use super::images::{ImageCommand, is_picture};
 use super::question::Question;
 use super::results::{Results, RunResult, TraceResult};
 use super::selection::Selection;
@@ -45,6 +50,15 @@ fn reader(path: &Path) -> Option<Reader> {
     }
 }
 
+/// Whether a file holds the weights of a network by itself, not as a part of a language model's folder.
+fn is_weights(path: &Path) -> bool {
+    let of_a_folder = path
+        .file_stem()
+        .and_then(|s| s.to_str())
+        .is_some_and(|stem| stem == "model" || stem.starts_with("model-0"));
+    path.is_file() && !of_a_folder && is_network(&path.display().to_string())
+}
+
 impl Application {
     /// Opens whatever a path is; a reference that is no path is a model's name.
     pub(super) fn open_reference(&mut self, ctx: &Context, reference: &str) {
@@ -58,6 +72,14 @@ impl Application {
 
     /// Opens a folder or a file; a file of a model means the folder around it.
     pub(super) fn open_path(&mut self, ctx: &Context, path: &Path) {
+        if is_picture(path) && path.is_file() {
+            self.apply_image(ctx, ImageCommand::OpenPicture(path.to_path_buf()));
+            return;
+        }
+        if is_weights(path) {
+            self.open_model(path.display().to_string());
+            return;
+        }
         let Some(read) = reader(path).filter(|_| path.is_file()) else {
             let folder = if path.is_file() { path.parent() } else { None };
             self.open_model(folder.unwrap_or(path).display().to_string());
@@ -110,6 +132,18 @@ impl Application {
 
     /// Puts the question of an experiment to its model.
     pub(super) fn put(&mut self, ctx: &Context, experiment: &Experiment, run: bool) {
+        if let InstrumentSettings::Image { input, method } = &experiment.instrument {
+            let mut question = self.state.question.clone();
+            question.seed = experiment.seed;
+            question.images.take(&experiment.model, input, method);
+            self.change(question, false);
+            self.history.pause();
+            self.open_model(experiment.model.clone());
+            if run && *method != ImageMethod::Restore {
+                self.run_image();
+            }
+            return;
+        }
         let question = Question::of_experiment(experiment);
         self.change(question, false);
         self.history.pause();
@@ -126,9 +160,13 @@ impl Application {
     fn show_outcome(&mut self, outcome: &Outcome) {
         self.last_job += 1;
         let version = self.last_job << 24;
+        self.state.gallery_open = false;
+        if let InstrumentSettings::Image { .. } = &outcome.experiment.instrument {
+            self.show_image_outcome(outcome, version);
+            return;
+        }
         self.state.results = Results::default();
         self.state.selection = Selection::default();
-        self.state.gallery_open = false;
         match &outcome.experiment.instrument {
             InstrumentSettings::Run { .. } => {
                 let mut run = RunResult::waiting(outcome.experiment.clone(), version);

@@ -6,6 +6,8 @@ use whyfinder_experiment::{
 };
 use whyfinder_worker::protocol::Tokenized;
 
+use super::images::ImageQuestion;
+
 /// Where the subject is in the prompt: the `occurrence`-th (0-based) appearance of `text`.
 ///
 /// Kept as text, so that it survives edits of the prompt elsewhere.
@@ -38,6 +40,8 @@ pub struct Question {
     pub seed: u32,
     pub disturbance: Disturbance,
     pub trace: TraceSettings,
+    /// What is asked of image networks.
+    pub images: ImageQuestion,
 }
 
 impl Default for Question {
@@ -58,6 +62,7 @@ impl Default for Question {
                 window: 3,
                 ..TraceSettings::default()
             },
+            images: ImageQuestion::default(),
         }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Remembered {
     pub(crate) recent: Vec<String>,
     /// The docked panels, if the person moved them.
     pub(crate) layout: Option<egui_tiles::Tree<Pane>>,
+    /// Those around pictures.
+    pub(crate) pictures_layout: Option<egui_tiles::Tree<Pane>>,
 }
 
 impl Remembered {
@@ -45,7 +47,7 @@ pub(crate) fn note_recent(state: &mut State, reference: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::layout::Layout;
+    use crate::window::layout::{Kind, Layout};
 
     #[derive(Default)]
     struct Shelf(std::collections::HashMap<String, String>);
@@ -69,13 +71,20 @@ mod tests {
         let kept = Remembered {
             appearance: Appearance::Light,
             recent: vec!["/models/a".into()],
-            layout: Some(Layout::default().tree().clone()),
+            layout: Some(Layout::of(Kind::Language).tree().clone()),
+            pictures_layout: Some(Layout::of(Kind::Pictures).tree().clone()),
         };
         kept.save(&mut shelf);
         let back = Remembered::load(Some(&shelf));
         assert_eq!(back.appearance, Appearance::Light);
         assert_eq!(back.recent, kept.recent);
-        assert!(Layout::restored(back.layout).kept().is_some());
+        assert!(
+            Layout::restored(Kind::Language, back.layout)
+                .kept()
+                .is_some()
+        );
+        let pictures = Layout::restored(Kind::Pictures, back.pictures_layout);
+        assert!(pictures.kept().is_some());
     }
 
     #[test]
@@ -86,7 +95,9 @@ mod tests {
         assert!(Remembered::load(None).layout.is_none());
         let empty = egui_tiles::Tree::empty(egui::Id::unique("panels"));
         assert!(
-            Layout::restored(Some(empty)).kept().is_none(),
+            Layout::restored(Kind::Language, Some(empty))
+                .kept()
+                .is_none(),
             "a layout without its panels"
         );
     }

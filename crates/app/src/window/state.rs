@@ -6,6 +6,8 @@ use whyfinder_instrument::Progress;
 use whyfinder_worker::JobId;
 use whyfinder_worker::protocol::{OpenedModel, Tokenized};
 
+use super::images::Images;
+use super::images::state::ImageJob;
 use super::question::Question;
 use super::results::Results;
 use super::selection::Selection;
@@ -21,6 +23,8 @@ pub struct State {
     pub jobs: Jobs,
     pub results: Results,
     pub selection: Selection,
+    /// Networks that turn pictures into pictures, and their answers.
+    pub images: Images,
     pub appearance: Appearance,
     /// References of models opened before, the latest first.
     pub recent: Vec<String>,
@@ -56,6 +60,8 @@ pub struct Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeAction {
     OpenAnother,
+    ChoosePicture,
+    ChooseTruth,
     None,
 }
 
@@ -64,6 +70,8 @@ pub enum NoticeAction {
 pub struct Jobs {
     pub run: Option<Job>,
     pub trace: Option<Job>,
+    /// Work on pictures, in the order in which it was asked for.
+    pub images: Vec<ImageJob>,
     /// Why the last run and the last trace stopped short.
     pub run_failure: Option<String>,
     pub trace_failure: Option<String>,
@@ -99,6 +107,11 @@ impl Job {
 impl Jobs {
     /// The job that the foot speaks of: the one at work, else the one waiting.
     pub fn current(&self) -> Option<(&'static str, &Job)> {
+        let at_work = |j: &&ImageJob| j.job.phase != Phase::Queued;
+        let image = self.images.iter().find(at_work).or(self.images.first());
+        if let Some(image) = image {
+            return Some((image.part.words(), &image.job));
+        }
         let run = self.run.as_ref().map(|j| ("Reading the prompt", j));
         let trace = self.trace.as_ref().map(|j| ("Tracing", j));
         match (run, trace) {
@@ -112,11 +125,16 @@ impl Jobs {
 
     /// Whether anything is under way.
     pub fn busy(&self) -> bool {
-        self.run.is_some() || self.trace.is_some()
+        self.run.is_some() || self.trace.is_some() || !self.images.is_empty()
     }
 }
 
 impl State {
+    /// Whether the open model turns pictures into pictures.
+    pub fn is_about_images(&self) -> bool {
+        self.model.open.as_ref().is_some_and(|m| m.image.is_some())
+    }
+
     /// The reference that experiments name: the open model, or the one being opened.
     pub fn model_reference(&self) -> Option<&str> {
         match (&self.model.opening, &self.model.open) {

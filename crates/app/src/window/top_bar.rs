@@ -1,6 +1,7 @@
 //! The bar at the top: name, model, scenes, command search, theme.
 
 use egui::{Align, Button, Layout, Margin, Popup, RichText, Ui, vec2};
+use whyfinder_worker::ImageNetwork;
 
 use super::command::Command;
 use super::controls::{bar_frame, text_button};
@@ -59,10 +60,13 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
         }
         (None, Some(m)) => {
             add(title(m), fonts::medium(13.0), theme.text, 0.0);
-            let sizes = format!(
-                "{} · {} layers × {} heads · {}",
-                m.family, m.layers, m.heads, m.dtype
-            );
+            let sizes = match &m.image {
+                Some(image) => image_sizes(m, image),
+                None => format!(
+                    "{} · {} layers × {} heads · {}",
+                    m.family, m.layers, m.heads, m.dtype
+                ),
+            };
             add(&sizes, fonts::text(12.5), theme.muted, 8.0);
             if let Some(parity) = m.parity {
                 let (badge, good) = parity_badge(parity);
@@ -88,17 +92,23 @@ fn model_menu(ui: &mut Ui, view: &mut View<'_>) {
     if ui.add(open).clicked() {
         view.push(Command::ChooseModel);
     }
+    let weights = Button::new("Open a weights file…").right_text(".pth .safetensors");
+    if ui.add(weights).clicked() {
+        view.push(Command::ChooseWeights);
+    }
     let mut known: Vec<String> = vec!["demo:isles".to_string()];
-    known.extend(
-        view.state
-            .recent
-            .iter()
-            .filter(|r| *r != "demo:isles")
-            .cloned(),
-    );
+    known.extend(super::bundled_networks::all());
+    let recent: Vec<String> = view
+        .state
+        .recent
+        .iter()
+        .filter(|r| !known.contains(r))
+        .cloned()
+        .collect();
+    known.extend(recent);
     ui.separator();
     ui.label(
-        RichText::new("Recent models")
+        RichText::new("Bundled and recent models")
             .small()
             .color(view.theme.muted),
     );
@@ -114,6 +124,23 @@ fn model_menu(ui: &mut Ui, view: &mut View<'_>) {
 
 fn model_details(ui: &mut Ui, m: &whyfinder_worker::protocol::OpenedModel) {
     ui.label(RichText::new(&m.reference).font(fonts::mono(11.5)));
+    let sides = match &m.image {
+        Some(image) => {
+            let colours = if image.channels == 1 {
+                "grey"
+            } else {
+                "colour"
+            };
+            match image.scale {
+                0 | 1 => format!("{colours} pictures of any size"),
+                scale => format!("{colours} pictures of any size, enlarged ×{scale}"),
+            }
+        }
+        None => format!(
+            "{} layers, {} heads ({} key-value), width {}, {} tokens, prompts up to {}",
+            m.layers, m.heads, m.kv_heads, m.d_model, m.vocab, m.max_positions
+        ),
+    };
     let lines = [
         format!(
             "{} · {} parameters, {}",
@@ -121,10 +148,7 @@ fn model_details(ui: &mut Ui, m: &whyfinder_worker::protocol::OpenedModel) {
             words::parameters(m.parameters),
             words::bytes(m.bytes)
         ),
-        format!(
-            "{} layers, {} heads ({} key-value), width {}, {} tokens, prompts up to {}",
-            m.layers, m.heads, m.kv_heads, m.d_model, m.vocab, m.max_positions
-        ),
+        sides,
     ];
     for line in lines {
         ui.label(line);
@@ -135,6 +159,16 @@ fn model_details(ui: &mut Ui, m: &whyfinder_worker::protocol::OpenedModel) {
             short_power(parity)
         ));
     }
+}
+
+/// `SwinIR ×4 · 0.3 M · f32`.
+fn image_sizes(m: &whyfinder_worker::protocol::OpenedModel, image: &ImageNetwork) -> String {
+    let scale = match image.scale {
+        0 | 1 => String::new(),
+        scale => format!(" ×{scale}"),
+    };
+    let parameters = words::parameters(m.parameters);
+    format!("{}{scale} · {parameters} · {}", m.family, m.dtype)
 }
 
 fn scenes_button(ui: &mut Ui, view: &mut View<'_>) {
@@ -160,6 +194,8 @@ fn search_width(ui: &Ui) -> f32 {
 fn search(ui: &mut Ui, view: &mut View<'_>) {
     let words = if search_width(ui) < 250.0 {
         "Search commands…"
+    } else if view.state.is_about_images() {
+        "Search commands, networks…"
     } else {
         "Search commands, tokens, heads…"
     };

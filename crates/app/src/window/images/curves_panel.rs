@@ -1,0 +1,179 @@
+//! Deletion and insertion: how fast the region's quality goes, and comes back, in the order that the maps give.
+
+use egui::{Color32, Ui, vec2};
+use whyfinder_experiment::Field;
+
+use super::command::ImageCommand;
+use super::results::{MapResult, NetworkResult};
+use super::state::Part;
+use crate::maps::{Curve, CurvesPlot, curves_plot};
+use crate::window::command::Command;
+use crate::window::controls::{empty_state, error_state};
+use crate::window::state::State;
+use crate::window::view::View;
+
+pub(crate) fn describe(view: &View<'_>) -> String {
+    let what = "deletion and insertion of blocks, in the order each map gives";
+    match of_active(view) {
+        Some(result) if result.curves.is_some() => {
+            format!("{what} · {}", view.state.images.name(&result.network))
+        }
+        _ => what.to_string(),
+    }
+}
+
+fn of_active<'a>(view: &View<'a>) -> Option<&'a NetworkResult> {
+    let state: &'a State = view.state;
+    state
+        .images
+        .results
+        .of(state.question.images.active_network()?)
+}
+
+/// One line of a plot.
+struct Line<'a> {
+    name: String,
+    values: &'a [f32],
+    area: Option<f32>,
+    random: bool,
+}
+
+/// Short names of the instruments, as on their chips.
+fn short(name: &str) -> &str {
+    match name {
+        "causal-effect-map" => "CEM",
+        "lam" => "LAM",
+        "integrated-gradients" => "IG",
+        "rise" => "RISE",
+        other => other,
+    }
+}
+
+/// The curves of one kind: a row of the field for each map, and the mean of random orders last.
+fn lines<'a>(result: &'a MapResult, kind: &str) -> Vec<Line<'a>> {
+    let area = |name: &str| {
+        result
+            .summary
+            .reference
+            .get(&format!("{kind}.{name}"))
+            .copied()
+    };
+    let mut all = Vec::new();
+    if let Some(field) = result.field(kind)
+        && let [maps, shares] = field.axes.as_slice()
+    {
+        for map in 0..maps.len() {
+            let range = map * shares.len()..(map + 1) * shares.len();
+            let name = maps.labels.text(map);
+            if known(field, range.clone()) {
+                all.push(Line {
+                    values: &field.values[range],
+                    area: area(&name),
+                    name: short(&name).to_string(),
+                    random: false,
+                });
+            }
+        }
+    }
+    if let Some(field) = result.field(&format!("{kind}.random"))
+        && known(field, 0..field.values.len())
+    {
+        all.push(Line {
+            values: &field.values,
+            area: area("random"),
+            name: "random".to_string(),
+            random: true,
+        });
+    }
+    all
+}
+
+fn known(field: &Field, range: std::ops::Range<usize>) -> bool {
+    field.values[range].iter().filter(|v| v.is_finite()).count() > 1
+}
+
+pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    let theme = view.theme;
+    let running = view
+        .state
+        .jobs
+        .images
+        .iter()
+        .any(|j| j.part == Part::Curves);
+    let result = of_active(view);
+    if let Some(message) = result.and_then(|r| r.curves_failure.as_deref()) {
+        let title = "The maps could not be scored";
+        if error_state(ui, theme, title, message, "Score again") {
+            view.push(Command::Image(ImageCommand::Score));
+        }
+        return;
+    }
+    let seed = view.state.question.seed;
+    let q = &view.state.question.images;
+    let wanted = q.active_network().and_then(|n| q.scoring(n, seed));
+    let curves = result.and_then(|r| r.curves.as_ref());
+    let current = curves.filter(|c| wanted.as_ref() == Some(&c.experiment));
+    let Some(curves) = current else {
+        nothing_yet(ui, view, running, wanted.is_some());
+        return;
+    };
+    let kinds = [
+        ("deletion", "Deletion", "of the blocks replaced"),
+        ("insertion", "Insertion", "of the blocks put back"),
+    ];
+    let colours: [Color32; 5] = [
+        theme.accent,
+        theme.selection,
+        theme.good,
+        theme.helps,
+        theme.harms,
+    ];
+    let gap = 24.0;
+    let size = vec2((ui.available_width() - gap) / 2.0, ui.available_height());
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        for (kind, label, along) in kinds {
+            let found = lines(curves, kind);
+            let shown: Vec<Curve<'_>> = found
+                .iter()
+                .enumerate()
+                .map(|(i, line)| Curve {
+                    name: &line.name,
+                    values: line.values,
+                    area: line.area,
+                    colour: if line.random {
+                        theme.faint
+                    } else {
+                        colours[i % colours.len()]
+                    },
+                })
+                .collect();
+            let plot = CurvesPlot {
+                label,
+                along,
+                unit: "dB",
+                curves: &shown,
+            };
+            ui.allocate_ui(size, |ui| {
+                ui.set_width(size.x);
+                curves_plot(ui, view.look, &plot, size.y.min(280.0));
+            });
+        }
+    });
+}
+
+fn nothing_yet(ui: &mut Ui, view: &mut View<'_>, running: bool, possible: bool) {
+    let title = "Whether the map can be trusted";
+    let sentence = "How fast the region's quality falls when blocks are replaced in a map's order, strongest first, and \
+                    how fast it comes back: the faithful map falls first.";
+    if running {
+        empty_state(ui, view.theme, title, "The maps are being scored.", None);
+        return;
+    }
+    ui.set_max_width(ui.available_width().min(620.0));
+    let words = egui::RichText::new(sentence).color(view.theme.muted);
+    ui.add(egui::Label::new(words).wrap());
+    if possible && ui.button("Score the maps").clicked() {
+        view.push(Command::Image(ImageCommand::Score));
+    }
+}

@@ -1,0 +1,216 @@
+//! The methods that map a region onto the input, each with its settings.
+
+use serde::{Deserialize, Serialize};
+use whyfinder_experiment::ImageMethod;
+use whyfinder_experiment::image_experiment::{
+    Draws, GradientSettings, IntegratedGradientsSettings, InterventionSettings, LamSettings,
+    OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+};
+
+/// A method that the window offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodName {
+    #[default]
+    CausalEffectMap,
+    Lam,
+    Gradient,
+    IntegratedGradients,
+    Occlusion,
+    Rise,
+    ReceptiveField,
+}
+
+impl MethodName {
+    pub const ALL: [MethodName; 7] = [
+        MethodName::CausalEffectMap,
+        MethodName::Lam,
+        MethodName::Gradient,
+        MethodName::IntegratedGradients,
+        MethodName::Occlusion,
+        MethodName::Rise,
+        MethodName::ReceptiveField,
+    ];
+
+    /// As it stands on its chip.
+    pub fn short(self) -> &'static str {
+        match self {
+            MethodName::CausalEffectMap => "CEM",
+            MethodName::Lam => "LAM",
+            MethodName::Gradient => "Gradient",
+            MethodName::IntegratedGradients => "IG",
+            MethodName::Occlusion => "Occlusion",
+            MethodName::Rise => "RISE",
+            MethodName::ReceptiveField => "Field",
+        }
+    }
+
+    /// The heading of its map.
+    pub fn title(self) -> &'static str {
+        match self {
+            MethodName::CausalEffectMap => "Effect on the region",
+            MethodName::Lam => "Local attribution",
+            MethodName::Gradient => "Gradient",
+            MethodName::IntegratedGradients => "Integrated gradients",
+            MethodName::Occlusion => "Occlusion",
+            MethodName::Rise => "RISE",
+            MethodName::ReceptiveField => "Receptive field",
+        }
+    }
+
+    /// What, of what, how measured.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            MethodName::CausalEffectMap => "PSNR lost when a block is replaced by natural patches",
+            MethodName::Lam => "gradient of the region along a path of less and less blur",
+            MethodName::Gradient => "of the region with respect to each input pixel",
+            MethodName::IntegratedGradients => "along the straight path from a baseline",
+            MethodName::Occlusion => "PSNR lost when a block is covered",
+            MethodName::Rise => "PSNR gained where random masks keep a pixel",
+            MethodName::ReceptiveField => "how far the region sees, averaged over inputs",
+        }
+    }
+
+    /// Whether its numbers have a sign that says help or harm.
+    pub fn is_signed(self) -> bool {
+        matches!(
+            self,
+            MethodName::CausalEffectMap
+                | MethodName::Occlusion
+                | MethodName::Rise
+                | MethodName::IntegratedGradients
+        )
+    }
+
+    /// The unit of its numbers.
+    pub fn unit(self) -> &'static str {
+        match self {
+            MethodName::CausalEffectMap | MethodName::Occlusion | MethodName::Rise => "dB",
+            _ => "",
+        }
+    }
+}
+
+/// Settings of every method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MethodSettings {
+    pub effects: InterventionSettings,
+    pub lam: LamSettings,
+    pub gradient: GradientSettings,
+    pub integrated: IntegratedGradientsSettings,
+    pub occlusion: OcclusionSettings,
+    pub rise: RiseSettings,
+    pub field: ReceptiveFieldSettings,
+}
+
+impl Default for MethodSettings {
+    fn default() -> Self {
+        Self {
+            effects: InterventionSettings {
+                // The draws of one block can then be repeated without those of all others.
+                draws: Draws::Stream,
+                ..InterventionSettings::default()
+            },
+            lam: LamSettings::default(),
+            gradient: GradientSettings::default(),
+            integrated: IntegratedGradientsSettings::default(),
+            occlusion: OcclusionSettings::default(),
+            rise: RiseSettings::default(),
+            field: ReceptiveFieldSettings::default(),
+        }
+    }
+}
+
+impl MethodSettings {
+    /// A method with its settings, as an experiment names it.
+    pub fn method(&self, name: MethodName) -> ImageMethod {
+        match name {
+            MethodName::CausalEffectMap => ImageMethod::CausalEffectMap(self.effects.clone()),
+            MethodName::Lam => ImageMethod::Lam(self.lam.clone()),
+            MethodName::Gradient => ImageMethod::Gradient(self.gradient.clone()),
+            MethodName::IntegratedGradients => {
+                ImageMethod::IntegratedGradients(self.integrated.clone())
+            }
+            MethodName::Occlusion => ImageMethod::Occlusion(self.occlusion.clone()),
+            MethodName::Rise => ImageMethod::Rise(self.rise.clone()),
+            MethodName::ReceptiveField => ImageMethod::ReceptiveField(self.field.clone()),
+        }
+    }
+
+    /// Takes over a method's settings and gives its name; `None` for what gives no map.
+    pub fn take(&mut self, method: &ImageMethod) -> Option<MethodName> {
+        Some(match method {
+            ImageMethod::CausalEffectMap(settings) => {
+                self.effects = settings.clone();
+                MethodName::CausalEffectMap
+            }
+            ImageMethod::Lam(settings) => {
+                self.lam = settings.clone();
+                MethodName::Lam
+            }
+            ImageMethod::Gradient(settings) => {
+                self.gradient = settings.clone();
+                MethodName::Gradient
+            }
+            ImageMethod::IntegratedGradients(settings) => {
+                self.integrated = settings.clone();
+                MethodName::IntegratedGradients
+            }
+            ImageMethod::Occlusion(settings) => {
+                self.occlusion = settings.clone();
+                MethodName::Occlusion
+            }
+            ImageMethod::Rise(settings) => {
+                self.rise = settings.clone();
+                MethodName::Rise
+            }
+            ImageMethod::ReceptiveField(settings) => {
+                self.field = settings.clone();
+                MethodName::ReceptiveField
+            }
+            ImageMethod::WindowAttention(_)
+            | ImageMethod::Faithfulness(_)
+            | ImageMethod::Restore => return None,
+        })
+    }
+
+    /// The settings of a method in one line.
+    pub fn line(&self, name: MethodName) -> String {
+        match name {
+            MethodName::CausalEffectMap => {
+                let s = &self.effects;
+                format!("block {} · coarse {} · fine {}", s.block, s.coarse, s.fine)
+            }
+            MethodName::Lam => format!("{} steps · blur {} px", self.lam.fold, self.lam.sigma),
+            MethodName::Gradient => "one backward pass".to_string(),
+            MethodName::IntegratedGradients => format!("{} steps", self.integrated.steps),
+            MethodName::Occlusion => format!("block {}", self.occlusion.block),
+            MethodName::Rise => format!("{} masks", self.rise.masks),
+            MethodName::ReceptiveField => format!("{} inputs", self.field.inputs),
+        }
+    }
+
+    /// Side of the blocks of a method's map in the output's pixels; `None` where it maps single input pixels.
+    pub fn block(&self, name: MethodName) -> Option<usize> {
+        match name {
+            MethodName::CausalEffectMap => Some(self.effects.block),
+            MethodName::Occlusion => Some(self.occlusion.block),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_comes_back_under_its_name() {
+        let mut settings = MethodSettings::default();
+        for name in MethodName::ALL {
+            let method = settings.method(name);
+            assert_eq!(settings.take(&method), Some(name));
+        }
+        assert_eq!(settings.take(&ImageMethod::Restore), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! What the window knows about image networks beside what is asked of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use whyfinder_experiment::Experiment;
+use whyfinder_worker::protocol::{Estimate, OpenedModel};
+
+use super::results::ImageResults;
+use crate::maps::Cell;
+use crate::window::state::Job;
+
+/// Open networks, their answers, and how the answers are looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Images {
+    /// By reference.
+    pub opened: BTreeMap<String, Arc<OpenedModel>>,
+    pub results: ImageResults,
+    /// The block whose numbers are read out.
+    pub block: Option<Cell>,
+    /// The block was chosen by the person, not by the window for want of one.
+    pub block_by_hand: bool,
+    /// Blue helps and red harms.
+    pub flipped: bool,
+    /// The other networks' maps are shown as differences from the active one's.
+    pub differences: bool,
+    /// What the active network's map would cost, and of which experiment.
+    pub estimate: Option<(Box<Experiment>, Estimate)>,
+}
+
+/// Work on a picture that was asked for and has not ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageJob {
+    /// Reference of the network.
+    pub network: String,
+    pub part: Part,
+    pub job: Job,
+}
+
+/// What a job on a picture is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// One pass.
+    Restore,
+    Map,
+    /// Deletion and insertion curves.
+    Curves,
+    /// What the region's middle attends to.
+    Attention,
+    /// The selected block's interventions, as pictures.
+    Tried,
+}
+
+impl Part {
+    /// As the foot says it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Part::Restore => "Restoring",
+            Part::Map => "Mapping",
+            Part::Curves => "Scoring the maps",
+            Part::Attention => "Reading the attention",
+            Part::Tried => "Repeating the block's interventions",
+        }
+    }
+}
+
+impl Images {
+    /// Name of a network in lists: `sr-window`, the last part of a path.
+    pub fn name(&self, reference: &str) -> String {
+        match (reference.strip_prefix("demo:"), self.opened.get(reference)) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(opened)) => opened.name.clone(),
+            (None, None) => {
+                let last = reference.rsplit(['/', '\\']).next().unwrap_or(reference);
+                last.to_string()
+            }
+        }
+    }
+
+    /// Pixels of the output for one of the input; 1 while the network is not open.
+    pub fn scale(&self, reference: &str) -> usize {
+        self.opened
+            .get(reference)
+            .and_then(|m| m.image.as_ref())
+            .map_or(1, |image| image.scale.max(1))
+    }
+}
