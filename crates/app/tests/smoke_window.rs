@@ -70,6 +70,20 @@ impl Screen {
         self.hand(&["click", "1"]);
     }
 
+    /// Presses the button at one place, and lets it go at another.
+    fn drag(&self, from: [u32; 2], to: [u32; 2]) {
+        let go = |[x, y]: [u32; 2]| {
+            self.hand(&["mousemove", &x.to_string(), &y.to_string()]);
+            sleep(Duration::from_millis(250));
+        };
+        go(from);
+        self.hand(&["mousedown", "1"]);
+        sleep(Duration::from_millis(250));
+        go([from[0].midpoint(to[0]), from[1].midpoint(to[1])]);
+        go(to);
+        self.hand(&["mouseup", "1"]);
+    }
+
     fn look(&self) -> RgbImage {
         let seen = Command::new("import")
             .args(["-window", "root", "png:-"])
@@ -233,6 +247,35 @@ fn a_typed_prompt_shows_its_attention() {
     screen.look_until("the attention atlas", |p| {
         let column = left_column(p);
         changed(&before, &column) > 0.05 && colourful(&column) > 3_000
+    });
+}
+
+/// Where the map of a picture stands, and where the output beside it.
+fn map_and_output(picture: &RgbImage) -> [RgbImage; 2] {
+    [240, 694].map(|x| image::imageops::crop_imm(picture, x, 84, 430, 430).to_image())
+}
+
+/// Pixels of two pictures that are light and dark: more than the window's own grounds.
+fn is_a_picture(part: &RgbImage) -> bool {
+    let [light, dark] = [|v: u8| v > 110, |v: u8| v < 90]
+        .map(|is| part.pixels().filter(|p| p.0.iter().any(|&c| is(c))).count());
+    light > 20_000 && dark > 5_000
+}
+
+#[test]
+fn a_dragged_region_shows_which_blocks_it_needs() {
+    let screen = Screen::start();
+    let _program = Program::start(&screen, &["open", "demo:denoise"]);
+    screen.look_until("the output of the network", |p| {
+        is_a_picture(&map_and_output(p)[1])
+    });
+    sleep(Duration::from_secs(1));
+    let [before, _] = map_and_output(&screen.look());
+    // The region stands in the middle of the output.
+    screen.drag([911, 299], [860, 250]);
+    screen.look_until("the effects over the input", |p| {
+        let [map, _] = map_and_output(p);
+        changed(&before, &map) > 0.02 && colourful(&map) > colourful(&before) + 300
     });
 }
 
