@@ -5,7 +5,7 @@ mod models;
 #[path = "support/networks.rs"]
 mod networks;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use models::fixture;
 use networks::{apart, bundled, noisy, opened, psnr, read_pair, weights_in};
 use whyfinder_model::network::{ImageModel, NoNodeProbe, forward};
@@ -99,6 +99,28 @@ fn every_network_equals_its_definition() {
         let output = restored(&model, &pair.input, pair.noise);
         let worst = apart(&output, &pair.output);
         println!("{name}: {worst:.1e}");
+        if worst > TOLERANCE {
+            wrong.push(format!("{name}: {worst:.1e}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn every_gradient_equals_that_of_the_definition() {
+    let mut wrong = Vec::new();
+    for (name, ..) in NETWORKS {
+        let folder = fixture("networks").join(name);
+        let model = opened(&weights_in(&folder)).expect(name);
+        let pair = read_pair(&folder);
+        let picture = Var::from_tensor(&pair.input).expect("a variable");
+        let output = restored(&model, &picture, pair.noise);
+        let squares = output.sqr().and_then(|squares| squares.sum_all()? / 2.0);
+        let gradients = squares.and_then(|sum| sum.backward()).expect("backward");
+        let gradient = gradients.get(&picture).expect("reaches the picture");
+        let zero = pair.gradient.zeros_like().expect("zeros");
+        let worst = apart(gradient, &pair.gradient) / apart(&zero, &pair.gradient);
+        println!("{name}: {worst:.1e} of the greatest");
         if worst > TOLERANCE {
             wrong.push(format!("{name}: {worst:.1e}"));
         }

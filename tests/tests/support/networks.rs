@@ -30,6 +30,8 @@ pub(crate) fn opened(path: &Path) -> Result<ImageModel, ModelError> {
 pub(crate) struct Pair {
     pub(crate) input: Tensor,
     pub(crate) output: Tensor,
+    /// Of half the sum of the output's squares.
+    pub(crate) gradient: Tensor,
     /// 0 where the network is not told.
     pub(crate) noise: f32,
 }
@@ -44,6 +46,7 @@ pub(crate) fn read_pair(folder: &Path) -> Pair {
     Pair {
         input: tensor("input"),
         output: tensor("output"),
+        gradient: tensor("gradient"),
         noise: state.load("noise").map_or(0.0, |noise| noise[0]),
     }
 }
