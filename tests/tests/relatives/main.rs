@@ -12,6 +12,7 @@ use whyfinder_model::network::{
 };
 
 mod agreement;
+mod bundled;
 mod conduct;
 mod laws;
 
