@@ -157,9 +157,7 @@ fn a_dragged_region_is_mapped_and_a_block_is_read() {
     stage
         .window
         .get_by_label(&format!("{value:+.2} dB").replace('-', "−"));
-    stage
-        .window
-        .get_by_label_contains("row 15, column 17");
+    stage.window.get_by_label_contains("row 15, column 17");
     stage
         .window
         .get_by_label_contains(&format!("{UNTOUCHED:.2} dB → {:.2} dB", UNTOUCHED - value));

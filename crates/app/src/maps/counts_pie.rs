@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use egui::{Color32, Response, Role, Sense, Shape, Stroke, Ui, vec2};
+use egui::{Color32, Response, Role, Sense, Ui, vec2};
 
 use super::accessible::describe;
 use super::look::MapLook;
@@ -39,20 +39,23 @@ pub fn counts_pie(
     let mut from = 0.0f32;
     for share in shares.iter().filter(|s| s.count > 0) {
         let part = share.count as f32 / total as f32;
-        let mut start = from;
+        let start = from;
         from += part;
-        // Convex pieces: at most a quarter each.
-        while start < from - 1e-6 {
-            let end = (start + 0.25).min(from);
-            let steps = 24;
-            let mut points = vec![centre];
-            points.extend((0..=steps).map(|i| {
-                let angle = TAU * (start + (end - start) * i as f32 / steps as f32);
-                centre + radius * vec2(angle.sin(), -angle.cos())
-            }));
-            painter.add(Shape::convex_polygon(points, share.colour, Stroke::NONE));
-            start = end;
+        // A mesh, not polygons: the soft edge of a very thin one would be a spike.
+        let mut mesh = egui::Mesh::default();
+        mesh.colored_vertex(centre, share.colour);
+        let steps = (part * 96.0).ceil().max(1.0) as u32;
+        for i in 0..=steps {
+            let angle = TAU * (start + part * i as f32 / steps as f32);
+            mesh.colored_vertex(
+                centre + radius * vec2(angle.sin(), -angle.cos()),
+                share.colour,
+            );
+            if i > 0 {
+                mesh.add_triangle(0, i, i + 1);
+            }
         }
+        painter.add(mesh);
     }
     response
 }

@@ -45,7 +45,9 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
         let galley = whole(ui.painter(), &words, &look.small_font, look.text);
         MARK + galley.size().x + BETWEEN
     });
-    let lines = lines_of(widest, rect.width() - GUTTER);
+    // Where there is little room, the curves come first.
+    let most = ((rect.height() - TICKS - 48.0) / LEGEND).max(1.0) as usize;
+    let lines = lines_of(widest, rect.width() - GUTTER).min(most);
     let plot = Rect::from_min_max(
         rect.min + vec2(GUTTER, 5.0),
         rect.max - vec2(4.0, lines as f32 * LEGEND + TICKS),
@@ -137,6 +139,9 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
         let width = galley.size().x;
         if x > plot.left() && x + MARK + width > rect.right() {
             (x, y) = (plot.left(), y + LEGEND);
+        }
+        if y > rect.bottom() {
+            break;
         }
         painter.hline(x..=x + MARK - 4.0, y, Stroke::new(2.0, colour));
         let top = y - galley.size().y / 2.0;

@@ -4,7 +4,7 @@ use egui::{Color32, Rect, Response, Role, Sense, Stroke, Ui, pos2, vec2};
 
 use super::accessible::describe;
 use super::look::MapLook;
-use super::token_text::{read_number, short_number, whole};
+use super::token_text::{read_number, whole};
 
 /// Samples and the value without any intervention.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +119,9 @@ pub fn histogram(ui: &mut Ui, look: &MapLook, data: &Histogram<'_>) -> Response 
         };
         painter.rect_filled(bar, 0.0, colour);
     }
+    // As many decimals as tell the ends apart.
+    let decimals = (1.0 - span.log10().floor()).clamp(0.0, 5.0) as usize;
+    let tick = |v: f32| format!("{v:.decimals$}").replace('-', "−");
     let y = plot.bottom() + 3.0;
     let mut taken: Vec<(f32, f32)> = Vec::new();
     let mut write = |words: String, at: f32, colour: Color32| {
@@ -141,9 +144,9 @@ pub fn histogram(ui: &mut Ui, look: &MapLook, data: &Histogram<'_>) -> Response 
         let words = format!("{from} to {to}{unit}: {count}");
         write(words, rect.left(), look.text);
     } else {
-        write(short_number(low), x(low), look.muted);
+        write(tick(low), x(low), look.muted);
         if high > low {
-            write(short_number(high), x(high), look.muted);
+            write(tick(high), x(high), look.muted);
         }
     }
     let count = match samples.len() {
@@ -159,7 +162,7 @@ pub fn histogram(ui: &mut Ui, look: &MapLook, data: &Histogram<'_>) -> Response 
     if data.reference.is_finite() {
         let at = x(data.reference);
         painter.vline(at, plot.top()..=plot.bottom(), Stroke::new(1.5, look.text));
-        let words = format!("{} {}", data.reference_name, short_number(data.reference));
+        let words = format!("{} {}", data.reference_name, tick(data.reference));
         let galley = whole(&painter, &words, &look.small_font, look.text);
         let left = (at - galley.size().x / 2.0)
             .min(rect.right() - galley.size().x)

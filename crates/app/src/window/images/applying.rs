@@ -16,7 +16,7 @@ use crate::window::dialogs::Wanted;
 use crate::window::state::{Job, Notice, NoticeAction};
 
 /// Maps that would take longer than this wait for Run, seconds.
-const PATIENCE: f64 = 60.0;
+pub(crate) const PATIENCE: f64 = 60.0;
 
 /// Started, but nothing has come back: what is on screen stays until then.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::window::view::View;
 const GAP: f32 = 12.0;
 const BAR: f32 = 36.0;
 /// Panels are not made smaller than this: a row has fewer of them instead, points.
-const LEAST: f32 = 150.0;
+const LEAST: f32 = 120.0;
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>, room: Rect, size: [usize; 2]) {
     let networks = view.state.question.images.networks.clone();

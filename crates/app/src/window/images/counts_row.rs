@@ -44,16 +44,20 @@ pub(crate) fn counts(ui: &mut Ui, view: &mut View<'_>, network: &str) {
     let q = &view.state.question.images;
     let result = view.state.images.results.of(network);
     let Some(map) = result.and_then(|r| r.map.as_ref()) else {
-        let words = if view
+        let running = view
             .state
             .jobs
             .images
             .iter()
-            .any(|j| j.part == super::state::Part::Map)
-        {
-            "The map follows as it is measured."
-        } else {
-            "Drag the region, or press Run, to measure its map."
+            .any(|j| j.part == super::state::Part::Map);
+        let estimate = view.state.images.estimate.as_ref().map(|(_, e)| e.seconds);
+        let words = match estimate {
+            _ if running => "The map follows as it is measured.".to_string(),
+            Some(seconds) if seconds > super::applying::PATIENCE => format!(
+                "This map would take {}: press Run to measure it.",
+                super::map_panel::seconds(seconds)
+            ),
+            _ => "Drag the region, or press Run, to measure its map.".to_string(),
         };
         muted(ui, view.theme, words);
         return;
@@ -172,18 +176,18 @@ fn reach(ui: &mut Ui, view: &View<'_>, map: &super::results::MapResult) {
     let number = if inside == all {
         "all blocks".to_string()
     } else {
-        format!("{inside} of {all} blocks")
+        format!("{inside} of {all}")
     };
     let mut job = egui::text::LayoutJob::default();
     let plain = egui::TextFormat::simple(fonts::text(12.5), view.theme.muted);
-    job.append("reach of the network ", 0.0, plain);
+    job.append("within reach: ", 0.0, plain);
     let strong = egui::TextFormat::simple(fonts::semibold(12.5), view.theme.text);
     job.append(&number, 0.0, strong);
     ui.add(egui::Label::new(job).truncate());
     let words = if inside == all {
-        "no block is out of reach"
+        "no block is beyond"
     } else {
-        "dashed; blocks outside are exactly zero"
+        "dashed; zero beyond"
     };
     ui.add(egui::Label::new(RichText::new(words).size(12.5).color(view.theme.muted)).truncate());
 }

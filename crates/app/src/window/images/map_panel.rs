@@ -116,6 +116,7 @@ fn estimate(ui: &mut Ui, view: &View<'_>) {
     }
 }
 
-fn seconds(s: f64) -> String {
+/// `0.7 s`, `38 min`.
+pub(crate) fn seconds(s: f64) -> String {
     words::time_left(s).trim_end_matches(" left").to_string()
 }

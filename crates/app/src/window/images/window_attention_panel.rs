@@ -1,14 +1,29 @@
 //! What the region reads inside its attention window, head by head, in networks that have such windows.
 
-use egui::{ScrollArea, Ui};
+use egui::{RichText, ScrollArea, Ui};
 
 use crate::maps::look::DataKey;
 use crate::maps::{SmallWeights, weights_strip};
-use crate::window::controls::{empty_state, muted};
+use crate::window::controls::empty_state;
 use crate::window::view::View;
 
 /// Fields that hold the attention of one layer: over head, and y and x of the window.
 const FIELD: &str = "attention.";
+
+/// The parts of a layer's name that tell it from others: `layers.0 blocks.1`.
+fn short(layer: &str) -> String {
+    let parts: Vec<&str> = layer.split('.').collect();
+    let numbered: Vec<String> = parts
+        .windows(2)
+        .filter(|pair| pair[1].chars().all(|c| c.is_ascii_digit()))
+        .map(|pair| format!("{}.{}", pair[0], pair[1]))
+        .collect();
+    if numbered.is_empty() {
+        format!("layer {layer}")
+    } else {
+        numbered.join(" ")
+    }
+}
 
 pub(crate) fn describe(view: &View<'_>) -> String {
     let q = &view.state.question.images;
@@ -67,7 +82,10 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 continue;
             };
             let layer = &field.name[FIELD.len()..];
-            muted(ui, view.theme, format!("layer {layer} · {heads} heads"));
+            let words = format!("{} · {heads} heads", short(layer));
+            let words = RichText::new(words).size(12.5).color(view.theme.muted);
+            ui.add(egui::Label::new(words).truncate())
+                .on_hover_text(layer);
             let labels: Vec<String> = (0..heads)
                 .map(|h| format!("Window attention of layer {layer}, head {h}"))
                 .collect();
@@ -86,4 +104,16 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             weights_strip(ui, view.look, &maps, 6);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn layers_are_named_by_their_numbers() {
+        let long = "layers.0.residual_group.blocks.1.attn.pattern";
+        assert_eq!(short(long), "layers.0 blocks.1");
+        assert_eq!(short("3"), "layer 3");
+    }
 }
