@@ -104,21 +104,15 @@ fn measured<'a>(view: &View<'a>) -> Option<&'a Summary> {
 /// Right to left.
 fn cost(ui: &mut Ui, view: &View<'_>) {
     let theme = view.theme;
-    if let Some(s) = measured(view) {
-        if s.passes > 0.0 && s.passes_plain > 0.0 {
-            let ratio = s.passes_plain / s.passes;
-            if ratio > 1.05 {
-                muted(
-                    ui,
-                    theme,
-                    format!("{} fewer passes than plain", times(ratio)),
-                )
-                .on_hover_text(format!(
-                    "{:.0} rows through the whole network in place of {:.0}, in {:.1} s",
-                    s.passes, s.passes_plain, s.seconds
-                ));
-            }
-        }
+    if let Some(s) = measured(view)
+        && s.passes > 0.0
+        && s.passes_plain > 1.05 * s.passes
+    {
+        let ratio = times(s.passes_plain / s.passes);
+        muted(ui, theme, format!("{ratio} fewer passes than plain")).on_hover_text(format!(
+            "{:.0} rows through the whole network in place of {:.0}, in {:.1} s",
+            s.passes, s.passes_plain, s.seconds
+        ));
     }
     if let Some(model) = &view.state.model.open {
         let peak = measured(view).map_or(0, |s| s.peak_bytes).max(model.bytes);
