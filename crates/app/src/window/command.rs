@@ -192,6 +192,10 @@ fn add_image_entries(state: &State, all: &mut Vec<(String, Command)>) {
     let q = &state.question.images;
     let mut image = |label: String, command| all.push((label, Command::Image(command)));
     image("Map the region".into(), ImageCommand::Run);
+    image(
+        "Score the maps by deletion and insertion".into(),
+        ImageCommand::Score,
+    );
     image("Add a region".into(), ImageCommand::AddRegion);
     image("Flip the polarity".into(), ImageCommand::FlipPolarity);
     let words = if state.images.differences {

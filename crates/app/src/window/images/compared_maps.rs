@@ -109,6 +109,7 @@ fn panel_heading(
     let psnr = q
         .asked_region()
         .and_then(|region| result?.psnr_in(region))
+        .filter(|v| v.is_finite())
         .map(|v| format!("{v:.2} dB here"))
         .unwrap_or_default();
     let note = if data.is_some_and(|d| d.difference) {

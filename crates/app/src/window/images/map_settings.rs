@@ -324,11 +324,7 @@ fn task_line(view: &View<'_>, q: &ImageQuestion) -> String {
 }
 
 fn task(ui: &mut Ui, view: &View<'_>, q: &mut ImageQuestion) {
-    muted(
-        ui,
-        view.theme,
-        "How the input is made from the truth, and patches are aligned with it",
-    );
+    muted(ui, view.theme, "How the input is made from the truth");
     if ui
         .add(Button::selectable(
             q.task.is_none(),

@@ -171,6 +171,7 @@ fn standing(view: &View<'_>, network: &str) -> (String, bool) {
         .and_then(|r| r.map.as_ref())
         .and_then(|m| m.untouched());
     let words = match (here.or(untouched), result.and_then(|r| r.output())) {
+        (Some(psnr), _) if psnr.is_infinite() => "equal to the truth here".to_string(),
         (Some(psnr), _) => format!("{psnr:.2} dB here"),
         (None, Some(_)) => "no truth to compare with".to_string(),
         (None, None) if !view.state.images.opened.contains_key(network) => "opening…".to_string(),
