@@ -91,7 +91,16 @@ impl Laboratory for Instruments {
                 whyfinder_instrument::estimate(model, experiment, &unlimited)
             }
             AnyModel::Image(model) => {
-                whyfinder_instrument::estimate_image(model, experiment, &unlimited)
+                // Less memory means more parts, as long as there is enough for the smallest ones.
+                let there = Budget {
+                    bytes: budget.saturating_sub(model.card.bytes),
+                };
+                match whyfinder_instrument::estimate_image(model, experiment, &there) {
+                    Err(InstrumentError::Memory { .. }) => {
+                        whyfinder_instrument::estimate_image(model, experiment, &unlimited)
+                    }
+                    estimate => estimate,
+                }
             }
         }
         .map_err(failure)?;
