@@ -20,7 +20,7 @@ use std::time::Instant;
 use whyfinder_experiment::image_experiment::{InterventionSettings, Quirk};
 use whyfinder_experiment::outcome::{ImageSummary, Summary};
 use whyfinder_experiment::{Axis, Engine, Experiment, Field, ImageInput, Metric, Outcome};
-use whyfinder_model::network::{Held, ImageModel, reach::reach, region_cost};
+use whyfinder_model::network::{Held, ImageModel, Rect, reach::reach, region_cost};
 
 use crate::error::{InstrumentError, Result};
 use crate::image::fields::{field_bytes, given};
@@ -79,7 +79,12 @@ fn prepare(
     let sets = (height * width * scene.scale * scene.scale * 8) as u64;
     let held = field_bytes(&scene) + samples + ahead + sets;
     let tiling = Tiling::of(network, &scene, held, budget)?;
-    let cost = region_cost(network, height, width, &region)?;
+    let (out_height, out_width) = scene.output_size();
+    let read = match settings.engine {
+        Engine::Exact => region.clone(),
+        Engine::Plain => Rect::whole(out_height, out_width),
+    };
+    let cost = region_cost(network, height, width, &read)?;
     let base = match settings.engine {
         Engine::Exact => cost.bytes_with_gradients / 2,
         Engine::Plain => 0,
