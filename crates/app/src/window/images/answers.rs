@@ -235,7 +235,7 @@ impl Application {
         };
         let chosen = self.state.images.block.filter(inside);
         if chosen.is_none() || !self.state.images.block_by_hand {
-            let block = q.settings.block(q.method).unwrap_or(1);
+            let block = q.settings.block(q.method);
             let strongest = map.strongest(block).map(|(row, col)| Cell::new(row, col));
             self.state.images.block = strongest;
             self.state.images.block_by_hand = false;

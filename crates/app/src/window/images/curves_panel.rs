@@ -1,7 +1,7 @@
 //! Deletion and insertion: how fast the region's quality goes, and comes back, in the order that the maps give.
 
 use egui::{Color32, Ui, vec2};
-use whyfinder_experiment::Field;
+use whyfinder_experiment::{Experiment, Field, InstrumentSettings};
 
 use super::command::ImageCommand;
 use super::results::{MapResult, NetworkResult};
@@ -28,6 +28,15 @@ fn of_active<'a>(view: &View<'a>) -> Option<&'a NetworkResult> {
         .images
         .results
         .of(state.question.images.active_network()?)
+}
+
+/// Whether two scores are of one network, picture and region, whichever map is on screen.
+fn answers_the_same(a: &Experiment, b: &Experiment) -> bool {
+    let input = |e: &Experiment| match &e.instrument {
+        InstrumentSettings::Image { input, .. } => Some(input.clone()),
+        _ => None,
+    };
+    a.model == b.model && a.seed == b.seed && input(a) == input(b)
 }
 
 /// One line of a plot.
@@ -112,7 +121,10 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     let q = &view.state.question.images;
     let wanted = q.active_network().and_then(|n| q.scoring(n, seed));
     let curves = result.and_then(|r| r.curves.as_ref());
-    let current = curves.filter(|c| wanted.as_ref() == Some(&c.experiment));
+    let current = curves.filter(|c| {
+        let wanted = wanted.as_ref();
+        wanted.is_some_and(|w| answers_the_same(&c.experiment, w))
+    });
     let Some(curves) = current else {
         nothing_yet(ui, view, running, wanted.is_some());
         return;

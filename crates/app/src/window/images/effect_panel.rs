@@ -329,6 +329,7 @@ fn unmeasured(size: [usize; 2], block: usize) -> MapData {
         cell: block,
         version: 0,
         region: None,
+        region_apart: false,
         difference: false,
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct MapData {
     pub(crate) version: u64,
     /// The region that the map is of; the asked one may have moved since.
     pub(crate) region: Option<Region>,
+    /// Whether the region's own cells are left out of the range: replaced, they would outshine all others.
+    pub(crate) region_apart: bool,
     /// Set where the values are differences from another network's.
     pub(crate) difference: bool,
 }
@@ -87,6 +89,7 @@ fn data_of(map: &MapResult, question: &ImageQuestion, size: [usize; 2]) -> Optio
         cell,
         version: map.version,
         region: map.region(),
+        region_apart: block.is_some(),
         difference: false,
     })
 }
@@ -129,15 +132,18 @@ impl MapData {
             cell: self.cell,
             version: hasher.finish(),
             region: self.region,
+            region_apart: self.region_apart,
             difference: true,
         })
     }
 
-    /// Least and largest value outside the region, whose own blocks would outshine all others.
+    /// Least and largest value, those of the region apart where they are.
     pub(crate) fn extremes(&self) -> Option<[f32; 2]> {
         let outside = |i: &usize| {
-            self.region
-                .is_none_or(|r| !touches(r, i / self.cols, i % self.cols, self.cell))
+            !self.region_apart
+                || self
+                    .region
+                    .is_none_or(|r| !touches(r, i / self.cols, i % self.cols, self.cell))
         };
         let range = |keep: &dyn Fn(&usize) -> bool| {
             (0..self.values.len())
@@ -185,6 +191,7 @@ mod tests {
             cell: 8,
             version,
             region: Some(Region::new(0, 0, 8, 8)),
+            region_apart: true,
             difference: false,
         }
     }

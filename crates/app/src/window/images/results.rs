@@ -310,14 +310,17 @@ impl MapResult {
         Some(counts)
     }
 
-    /// The cell of the largest effect outside the region.
-    pub fn strongest(&self, block: usize) -> Option<(usize, usize)> {
+    /// The cell of the largest effect: outside the region in a map of blocks, anywhere in one of pixels.
+    pub fn strongest(&self, block: Option<usize>) -> Option<(usize, usize)> {
         let (map, region) = (self.map()?, self.region()?);
         let cols = map.axes.get(1)?.len().max(1);
         map.values
             .iter()
             .enumerate()
-            .filter(|(i, v)| v.is_finite() && !touches(region, i / cols, i % cols, block))
+            .filter(|(i, v)| {
+                let here = block.is_some_and(|b| touches(region, i / cols, i % cols, b));
+                v.is_finite() && !here
+            })
             .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
             .filter(|(_, v)| **v != 0.0)
             .map(|(i, _)| (i / cols, i % cols))
