@@ -34,6 +34,7 @@ draws = "stream"
 engine = "plain"
 compatible = ["bgr-patches", "square-grid"]
 mediation = true
+only = [13, 16]
 "#;
 
 const SHORT: &str = r#"
@@ -86,7 +87,20 @@ fn every_setting_of_a_causal_effect_map_is_read() {
             engine: Engine::Plain,
             compatible: vec![Quirk::BgrPatches, Quirk::SquareGrid],
             mediation: true,
+            only: Some([13, 16]),
         }
+    );
+}
+
+#[test]
+fn one_block_alone_needs_a_stream_of_its_own() {
+    let text = MAP.replace("draws = \"stream\"", "draws = \"numpy\"");
+    assert_ne!(text, MAP);
+    let refused =
+        whyfinder_experiment::parse_experiment(&text, &[]).expect_err("its draws would be others");
+    assert!(
+        refused.to_string().contains("intervention.only"),
+        "{refused}"
     );
 }
 
