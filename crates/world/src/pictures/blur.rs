@@ -4,7 +4,7 @@ use crate::pictures::layer::CHANNELS;
 
 /// Blurs values `[height][width][CHANNELS]` about as a Gaussian of `sigma` pixels does: three means in a row, each over
 /// a window (Wells 1986), the border repeated.
-pub fn blur(values: &mut Vec<f32>, width: usize, height: usize, sigma: f32) {
+pub fn blur(values: &mut [f32], width: usize, height: usize, sigma: f32) {
     if sigma < 0.05 || width == 0 || height == 0 {
         return;
     }

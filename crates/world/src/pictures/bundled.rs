@@ -17,14 +17,14 @@ pub const LEAVES: u64 = 8;
 
 /// The names of all bundled pictures.
 pub fn names() -> Vec<String> {
-    let scenes = SCENES.iter().map(|(name, _)| name.to_string());
+    let scenes = SCENES.iter().map(|scene| scene.name.to_string());
     let leaves = (0..LEAVES).map(|index| format!("leaves-{}", index + 1));
     scenes.chain(leaves).collect()
 }
 
 /// Every bundled picture with its name, drawn anew, in the order of [`names`].
 pub fn draw_all() -> Vec<(String, Picture)> {
-    let scenes = SCENES.iter().map(|(_, draw)| draw(SIDE));
+    let scenes = SCENES.iter().map(|scene| (scene.draw)(SIDE));
     let leaves = (0..LEAVES).map(|index| leaves::picture(HELD_OUT, index, SIDE, SIDE));
     names().into_iter().zip(scenes.chain(leaves)).collect()
 }

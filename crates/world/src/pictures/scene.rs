@@ -1,7 +1,7 @@
 //! Things one could have photographed, each a function from a place to a colour.
 //!
-//! They share no code for shapes or surfaces with the dead leaves, beyond the smoothed wave of stripes: what a network
-//! does to them, it does to something it was not trained on.
+//! They share no code for shapes or surfaces with the dead leaves: what a network does to them, it does to something it
+//! was not trained on.
 
 mod bricks;
 mod hills;
@@ -16,16 +16,29 @@ use super::Picture;
 use super::canvas::byte;
 use super::colour::{Rgb, decode, encode};
 
-/// All scenes: their names, and how to draw them with a number of pixels on each side.
-pub const SCENES: &[(&str, fn(usize) -> Picture)] = &[
-    ("towers", towers::draw),
-    ("hills", hills::draw),
-    ("spheres", spheres::draw),
-    ("bricks", bricks::draw),
-    ("weave", weave::draw),
-    ("tree", tree::draw),
-    ("letters", letters::draw),
-    ("market", market::draw),
+/// A scene.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene {
+    /// After `picture:`.
+    pub name: &'static str,
+    /// Draws it with a number of pixels on each side.
+    pub draw: fn(usize) -> Picture,
+}
+
+const fn scene(name: &'static str, draw: fn(usize) -> Picture) -> Scene {
+    Scene { name, draw }
+}
+
+/// All scenes.
+pub const SCENES: &[Scene] = &[
+    scene("towers", towers::draw),
+    scene("hills", hills::draw),
+    scene("spheres", spheres::draw),
+    scene("bricks", bricks::draw),
+    scene("weave", weave::draw),
+    scene("tree", tree::draw),
+    scene("letters", letters::draw),
+    scene("market", market::draw),
 ];
 
 /// Samples per pixel along each side.
@@ -90,7 +103,7 @@ mod tests {
 
     #[test]
     fn scenes_are_rich_and_keep_to_their_range() {
-        for (name, draw) in SCENES {
+        for Scene { name, draw } in SCENES {
             let picture = draw(48);
             assert_eq!(picture.rgb.len(), 48 * 48 * 3, "{name}");
             let mut seen = [false; 256];

@@ -38,9 +38,11 @@ impl Settings {
     /// As the bundled network was trained.
     pub fn new(demo: Demo) -> Self {
         let (steps, adam, muon) = match demo {
-            Demo::Denoise => (1_400, 1e-3, 0.01),
-            // Three times as fast they fall apart.
-            _ => (1_200, 5e-4, 0.006),
+            Demo::Denoise => (2_000, 1e-3, 0.01),
+            Demo::SrWindow => (1_150, 5e-4, 0.005),
+            // Four times as fast it falls apart.
+            Demo::SrLocal => (1_600, 5e-4, 0.006),
+            Demo::SrChannel => (1_200, 5e-4, 0.006),
         };
         Self {
             demo,
