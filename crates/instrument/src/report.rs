@@ -12,6 +12,10 @@ pub trait Observer {
 }
 
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a run starts once, and reports are few"
+)]
 pub enum Report {
     /// The reference runs are done: empty fields, reference values and distributions.
     Started {

@@ -26,6 +26,10 @@ pub enum Request {
 }
 
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "events are few, and each is sent once"
+)]
 pub enum Event {
     Opening {
         model: String,

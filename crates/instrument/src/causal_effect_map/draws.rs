@@ -17,7 +17,7 @@ pub(super) struct DrawSource<'a> {
 #[derive(Debug)]
 enum Stream {
     /// One for the whole map: blocks have to be drawn in their order, all of them.
-    Numpy(RandomState),
+    Numpy(Box<RandomState>),
     /// One for each draw of each block.
     Own { seed: u32 },
 }
@@ -27,7 +27,7 @@ impl<'a> DrawSource<'a> {
         Self {
             maker,
             stream: match draws {
-                Draws::Numpy => Stream::Numpy(RandomState::new(seed)),
+                Draws::Numpy => Stream::Numpy(Box::new(RandomState::new(seed))),
                 Draws::Stream => Stream::Own { seed },
             },
             patch_bytes: grid.patch_bytes(),

@@ -138,7 +138,7 @@ impl Sweep<'_> {
         let per_block = (stage.draws.len() * self.source.patch_bytes()).max(1);
         let mut left = stage.blocks.iter().peekable();
         while left.peek().is_some() {
-            let mut drawn = vec![Vec::new(); 0];
+            let mut drawn: Vec<Vec<u8>> = Vec::new();
             let mut blocks: Vec<&Block> = Vec::new();
             let mut places = vec![usize::MAX; grid.blocks.len()];
             while let Some(block) = left.next_if(|_| drawn.len() * per_block < DRAWN_AHEAD) {
