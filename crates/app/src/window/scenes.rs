@@ -13,6 +13,8 @@ pub struct Scene {
     pub title: String,
     pub sentence: String,
     pub experiment: Experiment,
+    /// Networks that are asked the same, to be compared.
+    pub beside: Vec<String>,
     /// The scene's own result in small, if it has been drawn.
     pub thumbnail: Option<Thumbnail>,
 }
@@ -21,6 +23,8 @@ pub struct Scene {
 struct SceneFile {
     title: String,
     sentence: String,
+    #[serde(default)]
+    beside: Vec<String>,
     #[serde(flatten)]
     experiment: Experiment,
 }
@@ -46,8 +50,11 @@ macro_rules! scene {
 }
 
 /// Name, scene and thumbnail files, in the order of the gallery.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 12] = [
     scene!("tower"),
+    scene!("far-windows"),
+    scene!("noise-ring"),
+    scene!("local-and-global"),
     scene!("trade"),
     scene!("tower-own-parts"),
     scene!("induction"),
@@ -69,6 +76,7 @@ pub fn bundled() -> Vec<Scene> {
                 title: file.title,
                 sentence: file.sentence,
                 experiment: file.experiment,
+                beside: file.beside,
                 thumbnail: serde_json::from_str(thumbnail).ok(),
             })
         })

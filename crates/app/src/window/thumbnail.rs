@@ -2,12 +2,15 @@
 
 use egui::{Color32, Painter, Rect, pos2, vec2};
 use serde::{Deserialize, Serialize};
+use whyfinder_experiment::Field;
 
 use super::results::Results;
 use super::theme::{Appearance, Theme};
 
 /// The kind of a head's attention pattern.
 const PATTERN: &str = "pattern";
+/// The kind of a map of blocks that help and harm.
+const EFFECT: &str = "effect";
 
 /// One or more maps side by side, each scaled to 0..=255.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,10 +21,10 @@ pub struct Thumbnail {
 /// One grid of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmallMap {
-    /// `residual`, `mlp`, `attention` or `pattern`.
+    /// `residual`, `mlp`, `attention`, `pattern` or `effect`.
     pub kind: String,
     pub columns: usize,
-    /// Row-major; 0 is the corrupted value, 255 the largest. Missing cells are `null`.
+    /// Row-major; 0 is the corrupted value, 255 the largest; of effects, 128 is none. Missing cells are `null`.
     pub cells: Vec<Option<u8>>,
 }
 
@@ -85,6 +88,19 @@ fn scaled(v: f32, low: f32, high: f32) -> Option<u8> {
 }
 
 impl SmallMap {
+    /// Effects of blocks, `[rows, columns]`, scaled by the largest of either sign.
+    pub fn of_effects(field: &Field) -> Option<Self> {
+        let columns = field.axes.get(1)?.len();
+        let finite = field.values.iter().filter(|v| v.is_finite());
+        let largest = finite.fold(0f32, |m, v| m.max(v.abs()));
+        let cells = field.values.iter().map(|v| scaled(*v, -largest, largest));
+        Some(Self {
+            kind: EFFECT.into(),
+            columns,
+            cells: cells.collect(),
+        })
+    }
+
     fn draw(&self, painter: &Painter, theme: &Theme, space: Rect) {
         let columns = self.columns.max(1);
         let rows = self.cells.len().div_ceil(columns).max(1);
@@ -93,7 +109,8 @@ impl SmallMap {
             (space.height() / rows as f32).floor().max(1.0),
         );
         // A head's pattern is as wide as it is high; a trace may be stretched.
-        let stretch = if self.kind == PATTERN { 1.0 } else { 2.2 };
+        let square = [PATTERN, EFFECT].contains(&self.kind.as_str());
+        let stretch = if square { 1.0 } else { 2.2 };
         side.x = side.x.min(side.y * stretch);
         side.y = side.y.min(side.x * stretch.min(1.4));
         let size = side * vec2(columns as f32, rows as f32);
@@ -115,6 +132,7 @@ fn colour(kind: &str, value: u8, appearance: Appearance) -> Color32 {
         "residual" => ColourMap::Purples,
         "mlp" => ColourMap::Greens,
         "attention" => ColourMap::Reds,
+        EFFECT => ColourMap::BlueRed,
         _ => ColourMap::Magma,
     };
     let theme = match appearance {
