@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use whyfinder::window::thumbnail::Thumbnail;
+use whyfinder::window::scenes::Scene;
+use whyfinder::window::thumbnail::{SmallMap, Thumbnail};
 use whyfinder::window::{Application, dialogs, scenes};
+use whyfinder_experiment::InstrumentSettings;
 use whyfinder_worker::{Worker, WorkerOptions};
 
 /// A window with a worker of its own.
@@ -58,6 +60,10 @@ fn every_scene_runs_in_the_window() {
         card.click();
         window.run_steps(3);
         wait(&mut window, &scene.title, |a| !a.state().jobs.busy());
+        if let InstrumentSettings::Image { .. } = &scene.experiment.instrument {
+            see_image_scene(&mut window, &scene);
+            continue;
+        }
         let state = window.state().state();
         assert_eq!(state.jobs.run_failure, None, "{}", scene.name);
         assert_eq!(state.jobs.trace_failure, None, "{}", scene.name);
@@ -74,19 +80,58 @@ fn every_scene_runs_in_the_window() {
             let (done, all) = trace.measured();
             assert!(done == all && all > 0, "{}: {done} of {all}", scene.name);
         }
-        if std::env::var_os("WHYFINDER_UPDATE_THUMBNAILS").is_some() {
-            let s = state.selection;
-            let thumbnail = Thumbnail::of(&state.results, s.layer.zip(s.head));
-            let text = serde_json::to_string(&thumbnail).expect("plain numbers");
-            let path = scene_folder().join(format!("{}.json", scene.name));
-            std::fs::write(path, text + "\n").expect("the folder can be written");
-        }
-        if let Some(folder) = std::env::var_os("WHYFINDER_PICTURES") {
-            let image = window.render().expect("the window can be drawn");
-            let path = PathBuf::from(folder).join(format!("scene_{}.png", scene.name));
-            image.save(path).expect("the picture can be saved");
-        }
+        let s = state.selection;
+        keep_thumbnail(&scene, Thumbnail::of(&state.results, s.layer.zip(s.head)));
+        keep_picture(&mut window, &scene);
     }
+}
+
+fn keep_thumbnail(scene: &Scene, thumbnail: Option<Thumbnail>) {
+    if std::env::var_os("WHYFINDER_UPDATE_THUMBNAILS").is_some() {
+        let text = serde_json::to_string(&thumbnail).expect("plain numbers");
+        let path = scene_folder().join(format!("{}.json", scene.name));
+        std::fs::write(path, text + "\n").expect("the folder can be written");
+    }
+}
+
+fn keep_picture(window: &mut Harness<'static, Application>, scene: &Scene) {
+    if let Some(folder) = std::env::var_os("WHYFINDER_PICTURES") {
+        let image = window.render().expect("the window can be drawn");
+        let path = PathBuf::from(folder).join(format!("scene_{}.png", scene.name));
+        image.save(path).expect("the picture can be saved");
+    }
+}
+
+/// Waits until every network of the scene has its map, and looks at them.
+fn see_image_scene(window: &mut Harness<'static, Application>, scene: &Scene) {
+    wait(window, &scene.title, |a| {
+        let state = a.state();
+        let networks = &state.question.images.networks;
+        let complete = |network: &String| {
+            let result = state.images.results.of(network);
+            result.is_some_and(|r| r.map.as_ref().is_some_and(|m| m.complete))
+        };
+        !networks.is_empty() && networks.iter().all(complete)
+    });
+    let state = window.state().state();
+    let expected = std::iter::once(&scene.experiment.model).chain(&scene.beside);
+    assert!(
+        state.question.images.networks.iter().eq(expected),
+        "{}: {:?}",
+        scene.name,
+        state.question.images.networks
+    );
+    let mut maps = Vec::new();
+    for network in &state.question.images.networks {
+        let result = state.images.results.of(network).expect("a result");
+        assert_eq!(result.map_failure, None, "{}", scene.name);
+        let map = result.map.as_ref().expect("a map");
+        let (done, all) = map.measured();
+        assert!(done == all && all > 0, "{}: {done} of {all}", scene.name);
+        maps.extend(map.map().and_then(SmallMap::of_effects));
+    }
+    keep_thumbnail(scene, Some(Thumbnail { maps }));
+    keep_picture(window, scene);
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub fn image_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureError>
         let place = Place { x, y: top, layout };
         heading(&mut canvas, x, "Effect on the region", "over the input");
         let below = input.as_ref().unwrap_or(&output);
-        let style = style_of(map, theme);
+        let style = style_of(map, outcome, theme);
         canvas.image(
             x,
             top,
@@ -163,15 +163,42 @@ impl Place {
     }
 }
 
-/// Signed values diverge from zero; others rise from it.
-fn style_of(map: &Field, theme: Theme) -> MapStyle {
-    let values = || map.values.iter().copied().filter(|v| v.is_finite());
-    let extent = values().fold(0f32, |m, v| m.max(v.abs())).max(1e-6);
-    if map.name == "effect" || values().any(|v| v < 0.0) {
+/// Signed values diverge from zero; others rise from it. The region's own blocks, which nearly always help much, do
+/// not stretch the range: what they go beyond it is said at its end.
+fn style_of(map: &Field, outcome: &Outcome, theme: Theme) -> MapStyle {
+    let finite = || map.values.iter().enumerate().filter(|(_, v)| v.is_finite());
+    let largest = |inside: bool| {
+        finite()
+            .filter(|(cell, _)| inside || !in_region(map, outcome, *cell))
+            .fold(0f32, |m, (_, v)| m.max(v.abs()))
+    };
+    let extent = match largest(false) {
+        0.0 => largest(true),
+        outside => outside,
+    }
+    .max(1e-6);
+    if map.name == "effect" || finite().any(|(_, v)| *v < 0.0) {
         MapStyle::signed(ColourMap::BlueRed, Theme::Light, extent)
     } else {
         MapStyle::sequential(ColourMap::Magma, theme, 0.0, extent)
     }
+}
+
+/// Whether a block of an effect map touches the region.
+fn in_region(map: &Field, outcome: &Outcome, cell: usize) -> bool {
+    let Some(image) = &outcome.summary.image else {
+        return false;
+    };
+    let (Some(block), Some([x, y, width, height])) = (image.block, image.region) else {
+        return false;
+    };
+    let columns = map.axes[1].len().max(1);
+    let (top, left) = (cell / columns * block, cell % columns * block);
+    map.name == "effect"
+        && top < y + height
+        && y < top + block
+        && left < x + width
+        && x < left + block
 }
 
 /// How many output pixels a cell of the map spans along each side.
@@ -301,15 +328,17 @@ fn bar(canvas: &mut Canvas, place: &Place, map: &Field, style: &MapStyle) {
     let unit = map.metric.map_or("", |metric| metric.unit());
     let (low, high) = style.ends();
     let y = place.y + place.layout.height + 12.0;
+    let values = || map.values.iter().copied().filter(|v| v.is_finite());
+    let (least, most) = values().fold((f32::MAX, f32::MIN), |(a, b), v| (a.min(v), b.max(v)));
     let ends = Ends {
         low: unit,
         high: unit,
+        below: least < low,
+        above: most > high,
         middle: if style.centre.is_some() { "0" } else { "" },
         ..Ends::default()
     };
     colour_bar::draw(canvas, place.x, y, place.layout.width, style, &ends);
-    let values = map.values.iter().copied().filter(|v| v.is_finite());
-    let (least, most) = values.fold((f32::MAX, f32::MIN), |(a, b), v| (a.min(v), b.max(v)));
     for value in [least, most] {
         let along = (value - low) / (high - low).max(1e-12);
         if (0.0..=1.0).contains(&along) {

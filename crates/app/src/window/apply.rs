@@ -1,7 +1,7 @@
 //! What each command does: the only place, with the events of the worker, where the state changes.
 
 use egui::Context;
-use whyfinder_experiment::Metric;
+use whyfinder_experiment::{InstrumentSettings, Metric};
 use whyfinder_worker::{JobId, Request};
 
 use super::application::Application;
@@ -175,12 +175,21 @@ impl Application {
         let Some(scene) = self.scenes.get(index) else {
             return;
         };
-        let experiment = scene.experiment.clone();
+        let (experiment, beside) = (scene.experiment.clone(), scene.beside.clone());
         self.state.scene = Some(index);
         // A scene opens at what it shows, not at what was looked at before.
         self.state.selection = Selection::default();
         self.chosen_by_hand = false;
+        if let InstrumentSettings::Image { .. } = &experiment.instrument {
+            // A scene shows its own networks, and no others that were compared before.
+            let mut question = self.state.question.clone();
+            question.images.networks.clear();
+            self.change(question, false);
+        }
         self.put(ctx, &experiment, true);
+        for network in beside {
+            self.apply_image(ctx, ImageCommand::AddNetwork(network));
+        }
     }
 
     /// Runs the prompt, and the trace behind it where there is a cause to trace. A run under way is cancelled.

@@ -23,7 +23,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Scenes").font(fonts::semibold(15.0)));
-                muted(ui, view.theme, "Experiments on the bundled model, whose true causes are known. Click one to run it.");
+                muted(ui, view.theme, "Experiments on the bundled models. Click one to run it.");
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.add_space(12.0);
                     if view.state.results.run.is_some()
