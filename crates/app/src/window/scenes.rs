@@ -52,7 +52,7 @@ macro_rules! scene {
 /// Name, scene and thumbnail files, in the order of the gallery.
 const FILES: [(&str, &str, &str); 12] = [
     scene!("tower"),
-    scene!("far-windows"),
+    scene!("facade"),
     scene!("noise-ring"),
     scene!("local-and-global"),
     scene!("trade"),
