@@ -319,7 +319,9 @@ fn readout_of(data: &EffectMap<'_>, cell: Cell) -> Readout {
     };
     let error = data.error(index);
     let reading = match error {
-        Some(_) if data.scale.signed => format!("{}{unit} s.e.", signed_with_error(value, error)),
+        Some(e) if data.scale.signed && e > 0.0 && value != 0.0 => {
+            format!("{}{unit} s.e.", signed_with_error(value, error))
+        }
         _ if data.scale.signed => format!("{}{unit}", signed_number(value)),
         _ => format!("{}{unit}", read_number(value)),
     };
