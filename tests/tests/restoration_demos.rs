@@ -1,4 +1,5 @@
 //! The bundled restoration networks open as any file does, and restore the bundled pictures.
+#![allow(clippy::print_stdout, reason = "the table is worth having in the log")]
 
 use whyfinder_experiment::picture::read_picture;
 use whyfinder_model::network::demo::NETWORK_DEMOS;

@@ -336,7 +336,6 @@ fn bar(canvas: &mut Canvas, place: &Place, map: &Field, style: &MapStyle) {
         below: least < low,
         above: most > high,
         middle: if style.centre.is_some() { "0" } else { "" },
-        ..Ends::default()
     };
     colour_bar::draw(canvas, place.x, y, place.layout.width, style, &ends);
     for value in [least, most] {

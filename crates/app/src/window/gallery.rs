@@ -19,11 +19,20 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     ui.painter()
         .rect_filled(ui.max_rect(), 0.0, view.theme.background);
     egui::Frame::new()
-        .inner_margin(Margin { left: 24, right: 12, top: 16, bottom: 8 })
+        .inner_margin(Margin {
+            left: 24,
+            right: 12,
+            top: 16,
+            bottom: 8,
+        })
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Scenes").font(fonts::semibold(15.0)));
-                muted(ui, view.theme, "Experiments on the bundled models. Click one to run it.");
+                muted(
+                    ui,
+                    view.theme,
+                    "Experiments on the bundled models. Click one to run it.",
+                );
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.add_space(12.0);
                     if view.state.results.run.is_some()
@@ -36,7 +45,9 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 });
             });
             ui.add_space(6.0);
-            ScrollArea::vertical().id_salt("gallery").show(ui, |ui| cards(ui, view));
+            ScrollArea::vertical()
+                .id_salt("gallery")
+                .show(ui, |ui| cards(ui, view));
         });
 }
 
