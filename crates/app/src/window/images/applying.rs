@@ -7,6 +7,7 @@ use whyfinder_worker::{JobId, Request};
 
 use super::asking::{ImageQuestion, PictureRole, first_region};
 use super::command::ImageCommand;
+use super::methods::MethodName;
 use super::picture_choice::save_pasted;
 use super::results::{MapResult, Restored};
 use super::state::{ImageJob, Part};
@@ -112,6 +113,7 @@ impl Application {
             .any(|n| n.map.is_some())
             || self.state.jobs.images.iter().any(|j| j.part == Part::Map)
             || self.region_was_moved();
+        self.drop_maps_of_other_methods();
         if mapped && !self.would_take_long() {
             self.map_all();
         } else {
@@ -367,9 +369,24 @@ impl Application {
             && self.output_size().is_some()
     }
 
+    /// Whether the map that is asked for would; an estimate of another method says nothing of it.
     fn would_take_long(&self) -> bool {
+        let method = self.state.question.images.method;
         let estimate = self.state.images.estimate.as_ref();
-        estimate.is_some_and(|(_, e)| e.seconds > PATIENCE)
+        estimate.is_some_and(|(experiment, e)| {
+            MethodName::asked_by(experiment) == Some(method) && e.seconds > PATIENCE
+        })
+    }
+
+    /// No map may stand under another method's name while its own is still to come.
+    fn drop_maps_of_other_methods(&mut self) {
+        let method = self.state.question.images.method;
+        for network in &mut self.state.images.results.networks {
+            let other = |map: &MapResult| MethodName::asked_by(&map.experiment) != Some(method);
+            if network.map.as_ref().is_some_and(other) {
+                network.map = None;
+            }
+        }
     }
 
     /// The networks of the list, the active one first.

@@ -1,11 +1,11 @@
 //! The methods that map a region onto the input, each with its settings.
 
 use serde::{Deserialize, Serialize};
-use whyfinder_experiment::ImageMethod;
 use whyfinder_experiment::image_experiment::{
     Draws, GradientSettings, IntegratedGradientsSettings, InterventionSettings, LamSettings,
     OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
 };
+use whyfinder_experiment::{Experiment, ImageMethod, InstrumentSettings};
 
 /// A method that the window offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +31,25 @@ impl MethodName {
         MethodName::Rise,
         MethodName::ReceptiveField,
     ];
+
+    /// The method that an experiment asks for.
+    pub fn asked_by(experiment: &Experiment) -> Option<Self> {
+        let InstrumentSettings::Image { method, .. } = &experiment.instrument else {
+            return None;
+        };
+        match method {
+            ImageMethod::CausalEffectMap(_) => Some(MethodName::CausalEffectMap),
+            ImageMethod::Lam(_) => Some(MethodName::Lam),
+            ImageMethod::Gradient(_) => Some(MethodName::Gradient),
+            ImageMethod::IntegratedGradients(_) => Some(MethodName::IntegratedGradients),
+            ImageMethod::Occlusion(_) => Some(MethodName::Occlusion),
+            ImageMethod::Rise(_) => Some(MethodName::Rise),
+            ImageMethod::ReceptiveField(_) => Some(MethodName::ReceptiveField),
+            ImageMethod::WindowAttention(_)
+            | ImageMethod::Faithfulness(_)
+            | ImageMethod::Restore => None,
+        }
+    }
 
     /// As it stands on its chip.
     pub fn short(self) -> &'static str {
