@@ -8,6 +8,7 @@ pub mod activation;
 pub mod attention;
 mod attention_backward;
 mod attention_blocks;
+pub mod channel_parts;
 pub mod channels;
 pub mod convolution;
 pub mod cross_entropy;

@@ -6,15 +6,19 @@ use candle_core::Device;
 use whyfinder_experiment::{
     Experiment, Field, InstrumentSettings, Outcome, parse_experiment, read_experiment,
 };
-use whyfinder_instrument::{Budget, InstrumentError, Observer, Report, measure_image};
+use whyfinder_instrument::{Budget, InstrumentError, Report, measure_image};
 use whyfinder_model::network::{
     Builder, ImageModel, Network, NetworkCard, NodeId, Nonlinearity, Operation,
 };
 
 mod conduct;
 mod laws;
+#[path = "../support/listener.rs"]
+mod listener;
 mod parity;
 mod tasks;
+
+use listener::{Listener, run};
 
 const CASES: [&str; 4] = ["denoise", "grey", "enlarge", "pooled"];
 
@@ -119,30 +123,6 @@ fn from_text(folder: &Path, text: &str, overrides: &[&str]) -> Experiment {
     }
     std::fs::write(&path, value.to_string()).expect("writes");
     read_experiment(&path, &[]).expect("a good experiment")
-}
-
-/// Keeps all that it hears; cancels after a number of questions.
-#[derive(Default)]
-struct Listener {
-    reports: Vec<Report>,
-    asked: std::cell::Cell<usize>,
-    cancel_after: Option<usize>,
-}
-
-impl Observer for Listener {
-    fn report(&mut self, report: Report) {
-        self.reports.push(report);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.asked.set(self.asked.get() + 1);
-        self.cancel_after.is_some_and(|n| self.asked.get() > n)
-    }
-}
-
-fn run(model: &ImageModel, experiment: &Experiment) -> Outcome {
-    let mut listener = Listener::default();
-    measure_image(model, experiment, &mut listener, &Budget::UNLIMITED).expect("the map runs")
 }
 
 fn effect(outcome: &Outcome) -> &Field {

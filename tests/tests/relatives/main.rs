@@ -4,9 +4,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use whyfinder_experiment::{Experiment, Field, Outcome, RandomState, parse_experiment};
-use whyfinder_instrument::{
-    Budget, InstrumentError, Observer, Report, estimate_image, measure_image,
-};
+use whyfinder_instrument::{Budget, InstrumentError, Report, estimate_image, measure_image};
 use whyfinder_model::network::{
     Builder, ImageModel, Network, NetworkCard, Nonlinearity, Operation, Window,
 };
@@ -15,6 +13,10 @@ mod agreement;
 mod bundled;
 mod conduct;
 mod laws;
+#[path = "../support/listener.rs"]
+mod listener;
+
+use listener::{Listener, run};
 
 /// The instruments of this file, and settings that make them quick.
 const INSTRUMENTS: [(&str, &[&str]); 7] = [
@@ -138,30 +140,6 @@ fn experiment(folder: &Path, instrument: &str, overrides: &[&str]) -> Experiment
     );
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
     parse_experiment(&text, &overrides).expect("a good experiment")
-}
-
-/// Keeps all that it hears; cancels after a number of questions.
-#[derive(Default)]
-struct Listener {
-    reports: Vec<Report>,
-    asked: std::cell::Cell<usize>,
-    cancel_after: Option<usize>,
-}
-
-impl Observer for Listener {
-    fn report(&mut self, report: Report) {
-        self.reports.push(report);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.asked.set(self.asked.get() + 1);
-        self.cancel_after.is_some_and(|n| self.asked.get() > n)
-    }
-}
-
-fn run(model: &ImageModel, experiment: &Experiment) -> Outcome {
-    let mut listener = Listener::default();
-    measure_image(model, experiment, &mut listener, &Budget::UNLIMITED).expect("runs")
 }
 
 fn field<'a>(outcome: &'a Outcome, name: &str) -> &'a Field {

@@ -11,7 +11,7 @@ use crate::error::{ModelError, Result};
 use crate::kernel::convolution::{Convolution, Padding, convolve};
 use crate::kernel::norm::norm;
 use crate::kernel::window_attention::{Windows, window_mix, window_pattern};
-use crate::kernel::{activation, channels, pool, resample};
+use crate::kernel::{activation, channel_parts, channels, pool, resample};
 use crate::weights::NormWeights;
 
 /// A value that an operation reads, as far as it is there.
@@ -98,9 +98,9 @@ pub(super) fn evaluate(
         Operation::Multiply => pair(&multiply)?,
         Operation::Concatenate => {
             let values: Vec<&Tensor> = arguments.iter().map(|argument| argument.value).collect();
-            channels::concatenate(&values)?
+            channel_parts::concatenate(&values)?
         }
-        Operation::Channels { first, count } => channels::slice(x.value, *first, *count)?,
+        Operation::Channels { first, count } => channel_parts::slice(x.value, *first, *count)?,
         Operation::PixelShuffle(r) => {
             let finer = resample::pixel_shuffle(x.value, *r)?;
             part_of_finer(&finer, x, rect, *r)?

@@ -13,6 +13,7 @@ use super::forward::last_uses;
 use super::node::{Network, NodeId, Operation};
 use super::reach::check_region;
 use super::rect::Rect;
+use super::region::{Keep, region_values};
 use crate::error::{ModelError, Result};
 use crate::kernel::paste::paste;
 
@@ -54,26 +55,7 @@ impl<'a> Lens<'a> {
         let extents = network.extents(height, width)?;
         check_region(region, extents[network.output])?;
         let needed = needed(network, &extents, region);
-        let mut base: Vec<Option<Tensor>> = vec![None; network.nodes.len()];
-        for (id, node) in network.nodes.iter().enumerate() {
-            let Some(rect) = &needed[id] else { continue };
-            base[id] = Some(if id == 0 {
-                crop(picture, &Rect::whole(height, width), rect)?
-            } else {
-                let parts = node
-                    .inputs
-                    .iter()
-                    .enumerate()
-                    .map(|(argument, &input)| {
-                        let read =
-                            read_rect(&node.operation, argument, extents[input], extents[id], rect);
-                        held_part(&base, &needed, &extents, input, read)
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                let arguments: Vec<Argument<'_>> = parts.iter().map(Part::argument).collect();
-                evaluate(node, &arguments, extents[id], rect, noise)?
-            });
-        }
+        let base = region_values(network, &extents, &needed, picture, noise, Keep::All)?;
         Ok(Self {
             network,
             last_use: last_uses(network),
@@ -92,11 +74,6 @@ impl<'a> Lens<'a> {
         self.base[self.network.output]
             .as_ref()
             .ok_or_else(|| ModelError::Unusable("The network has no output.".into()))
-    }
-
-    /// The pixels of the picture inside which all that the region reads lies.
-    pub fn reads(&self) -> Option<&Rect> {
-        self.needed[0].as_ref()
     }
 
     /// The region's outputs `[K, height, width, C]` with `patches` `[K, h, w, C]` put at `at` in the picture.

@@ -1,7 +1,5 @@
 //! Which pixels of the picture an output can depend on, from the network's own operations.
 
-use candle_core::Tensor;
-
 use super::axis::{AxisMap, axis_map};
 use super::extent::Extent;
 use super::node::{Network, NodeId};
@@ -99,20 +97,6 @@ pub struct Reach {
 /// # Errors
 /// If the region lies outside the output, or the picture does not suit the network.
 pub fn reach(network: &Network, height: usize, width: usize, region: &Rect) -> Result<Reach> {
-    reach_without(network, height, width, region, &|_| false)
-}
-
-/// As [`reach`], as if nothing went through the nodes that `cut` names.
-///
-/// # Errors
-/// As [`reach`].
-pub fn reach_without(
-    network: &Network,
-    height: usize,
-    width: usize,
-    region: &Rect,
-    cut: &dyn Fn(NodeId) -> bool,
-) -> Result<Reach> {
     let extents = network.extents(height, width)?;
     check_region(region, extents[network.output])?;
     let mut masks: Vec<Option<Mask>> = vec![None; network.nodes.len()];
@@ -126,9 +110,6 @@ pub fn reach_without(
         let Some(needed) = masks[id].take() else {
             continue;
         };
-        if cut(id) {
-            continue;
-        }
         if global_nodes.contains(&id) {
             global.push(node.name.clone());
         }
@@ -212,18 +193,10 @@ fn read_by(needed: &Mask, rows: AxisMap, columns: AxisMap, input: Extent) -> Mas
     read
 }
 
-/// How strongly each pixel of a picture moves an output: `|d output / d pixel|`, summed over channels, row-major.
-///
-/// `gradient` is `[1, H, W, C]`.
-///
-/// # Errors
-/// If the tensor has another shape.
-pub fn magnitude(gradient: &Tensor) -> Result<Vec<f32>> {
-    Ok(gradient.abs()?.sum(3)?.flatten_all()?.to_vec1()?)
-}
-
 #[cfg(test)]
 mod tests {
+    use candle_core::Tensor;
+
     use super::super::forward::{NoNodeProbe, forward};
     use super::super::testing::{networks, picture};
     use super::*;

@@ -34,12 +34,39 @@ pub fn forward_region(
     let extents = network.extents(height, width)?;
     check_region(region, extents[network.output])?;
     let needed = needed(network, &extents, region);
+    let mut values = region_values(network, &extents, &needed, pictures, noise, Keep::Output)?;
+    values
+        .get_mut(network.output)
+        .and_then(Option::take)
+        .ok_or_else(|| ModelError::Unusable("The network has no output.".into()))
+}
+
+/// Which values outlive the pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    Output,
+    All,
+}
+
+/// Each node's value on what is `needed` of it.
+pub(super) fn region_values(
+    network: &Network,
+    extents: &[Extent],
+    needed: &[Option<Rect>],
+    pictures: &Tensor,
+    noise: f32,
+    keep: Keep,
+) -> Result<Vec<Option<Tensor>>> {
     let last_use = last_uses(network);
     let mut values: Vec<Option<Tensor>> = vec![None; network.nodes.len()];
     for (id, node) in network.nodes.iter().enumerate() {
         let Some(rect) = &needed[id] else { continue };
         values[id] = Some(if id == 0 {
-            crop(pictures, &Rect::whole(height, width), rect)?
+            crop(
+                pictures,
+                &Rect::whole(extents[0].height, extents[0].width),
+                rect,
+            )?
         } else {
             let read = |argument: usize, input: NodeId| {
                 read_rect(&node.operation, argument, extents[input], extents[id], rect)
@@ -69,16 +96,16 @@ pub fn forward_region(
                 .collect();
             evaluate(node, &arguments, extents[id], rect, noise)?
         });
+        if keep == Keep::All {
+            continue;
+        }
         for &input in &node.inputs {
             if last_use[input] == id && input != network.output {
                 values[input] = None;
             }
         }
     }
-    values
-        .get_mut(network.output)
-        .and_then(Option::take)
-        .ok_or_else(|| ModelError::Unusable("The network has no output.".into()))
+    Ok(values)
 }
 
 /// What is read of a value, and where it stands; where only sizes matter, one number per picture.
