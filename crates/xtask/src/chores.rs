@@ -17,13 +17,21 @@ pub(crate) fn test(passed_on: &[String]) -> Result<ExitCode> {
 }
 
 pub(crate) fn train_demos(passed_on: &[String]) -> Result<ExitCode> {
+    run_binary("whyfinder-world", "train-demos", passed_on)
+}
+
+pub(crate) fn bench(passed_on: &[String]) -> Result<ExitCode> {
+    run_binary("whyfinder-bench", "bench", passed_on)
+}
+
+fn run_binary(package: &str, name: &str, passed_on: &[String]) -> Result<ExitCode> {
     let mut cargo = cargo(&[
         "run",
         "--release",
         "--package",
-        "whyfinder-world",
+        package,
         "--bin",
-        "train-demos",
+        name,
         "--",
     ]);
     cargo.args(passed_on);

@@ -1,4 +1,4 @@
-//! Chores of the workspace: `cargo xtask test`, `cargo xtask train-demos`, `cargo xtask check`.
+//! Chores of the workspace: `cargo xtask test`, `train-demos`, `bench` and `check`.
 //!
 //! Knows cargo and the machine's packages; it must never know the other rooms, so that it builds in seconds.
 #![allow(
@@ -39,6 +39,14 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         passed_on: Vec<String>,
     },
+    /// Ratios of time, against full passes and against PyTorch where python3 has it.
+    ///
+    /// Example: cargo xtask bench --save docs/benchmarks.md
+    Bench {
+        /// Passed on to `bench`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        passed_on: Vec<String>,
+    },
     /// Formatting, clippy without warnings and, where cargo-deny is installed, licences and advisories.
     Check,
 }
@@ -50,6 +58,7 @@ fn main() -> ExitCode {
     let done = match chore {
         Chore::Test { .. } => chores::test(&passed_on),
         Chore::TrainDemos { .. } => chores::train_demos(&passed_on),
+        Chore::Bench { .. } => chores::bench(&passed_on),
         Chore::Check => chores::check(),
     };
     match done {
