@@ -6,7 +6,9 @@ use anyhow::Result;
 use candle_core::Tensor;
 use serde_json::json;
 use whyfinder_model::OpenOptions;
-use whyfinder_model::network::{Held, Lens, NoNodeProbe, Rect, forward, open_network};
+use whyfinder_model::network::{
+    Held, Lens, NoNodeProbe, Patched, Rect, forward, open_network, places_at_once,
+};
 
 use crate::Bench;
 use crate::passes::{network_weights, path_text, picture};
@@ -210,20 +212,27 @@ impl Stage {
             .map(|rect| self.draws as f64 * lens.flops(rect, Held::Nothing).0)
             .sum();
         let (mut seconds, mut done) = (0.0, 0.0);
-        for place in spread_out(reachable.len()) {
-            if seconds > budget {
-                break;
-            }
-            let rect = reachable[place];
-            let one = lens.flops(rect, Held::Nothing).0;
-            // As many at once as the instrument takes.
-            let count = ((STEP_FLOPS / one) as usize).clamp(1, self.draws);
-            let shape = [count, rect.height(), rect.width(), 3];
-            let patches = Draws::new(5).tensor(&shape, 0.5, 0.5)?;
+        let mut places = spread_out(reachable.len())
+            .map(|place| reachable[place])
+            .peekable();
+        while seconds < budget && places.peek().is_some() {
+            // Packs of the size, and as many at once, as the instrument takes.
+            let wave = places
+                .by_ref()
+                .take(places_at_once())
+                .map(|rect| {
+                    let one = lens.flops(rect, Held::Nothing).0;
+                    let count = ((STEP_FLOPS / one) as usize).clamp(1, self.draws);
+                    done += count as f64 * one;
+                    let shape = [count, rect.height(), rect.width(), 3];
+                    let patches = Draws::new(5).tensor(&shape, 0.5, 0.5)?;
+                    let at = rect.clone();
+                    Ok(Patched { at, patches })
+                })
+                .collect::<Result<Vec<_>>>()?;
             let began = Instant::now();
-            lens.with_patches(rect, &patches, Held::Nothing)?;
+            lens.with_each(&wave, Held::Nothing)?;
             seconds += began.elapsed().as_secs_f64();
-            done += count as f64 * one;
         }
         Ok((seconds * flops / done.max(1.0), flops))
     }

@@ -13,6 +13,7 @@ pub(crate) mod occlusion;
 mod patches;
 mod stage;
 mod tried;
+mod whole_passes;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -32,3 +32,4 @@ pub(crate) mod testing;
 mod vectorised;
 pub mod window_attention;
 mod window_places;
+mod winograd;

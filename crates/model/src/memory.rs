@@ -7,7 +7,8 @@ use std::sync::Once;
 /// A pass allocates and frees the same few buffers again and again; with the usual settings each comes as fresh pages
 /// that the system must first clear, which takes a third of the time of a training step. At most half a gigabyte
 /// stays with the process; blocks of more than 128 MiB, such as large weights, still go back at once. Only glibc
-/// needs this; elsewhere, and after the first call, it does nothing. [`crate::Decoder::new`] calls it.
+/// needs this; elsewhere, and after the first call, it does nothing. [`crate::Decoder::new`] and
+/// [`crate::network::Builder::finish`] call it.
 pub fn keep_freed() {
     static ONCE: Once = Once::new();
     ONCE.call_once(settings::keep_freed);

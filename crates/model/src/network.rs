@@ -21,6 +21,7 @@ pub mod node;
 pub mod reach;
 pub mod rect;
 pub mod region;
+pub mod side_by_side;
 #[cfg(test)]
 mod testing;
 
@@ -33,3 +34,4 @@ pub use node::{ConvolutionWeights, Network, Node, NodeId, Nonlinearity, Operatio
 pub use reach::{Mask, Reach};
 pub use rect::Rect;
 pub use region::{RegionCost, forward_region, region_cost};
+pub use side_by_side::{Patched, places_at_once};

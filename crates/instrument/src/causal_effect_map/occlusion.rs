@@ -8,7 +8,7 @@ use whyfinder_experiment::outcome::{ImageSummary, Summary};
 use whyfinder_experiment::{Experiment, ImageInput, Metric, Outcome};
 use whyfinder_model::network::{Held, ImageModel, Rect};
 
-use super::engine::Runner;
+use super::engine::{Pack, Runner};
 use super::grid::Block;
 use super::stage::Measured;
 use super::{Maps, Prepared, counts, pictures, prepare};
@@ -99,25 +99,38 @@ pub(crate) fn measure(
     summary.passes = 1.0 + flops_left / whole;
     summary.passes_plain = 1.0 + grid.blocks.len() as f64;
     let mut pace = Pace::default();
-    for (done, block) in blocks.iter().enumerate() {
+    let mut done = 0;
+    for some in blocks.chunks(runner.packs_at_once()) {
         if observer.cancelled() {
             return Err(InstrumentError::Cancelled);
         }
         let started = Instant::now();
-        let patch = cover.over(&block.rect);
-        let output = runner.outputs(&block.rect, &patch, 1, Held::Nothing)?;
-        let effect = (base - psnr(&output, &truth)) as f32;
-        let flops = runner.flops(&block.rect);
+        let covers: Vec<Vec<u8>> = some.iter().map(|block| cover.over(&block.rect)).collect();
+        let packs: Vec<Pack<'_>> = some
+            .iter()
+            .zip(&covers)
+            .map(|(block, patches)| Pack {
+                at: &block.rect,
+                patches,
+                count: 1,
+            })
+            .collect();
+        let outputs = runner.outputs(&packs, Held::Nothing)?;
+        let flops: f64 = some.iter().map(|block| runner.flops(&block.rect)).sum();
         pace.measured(flops, started.elapsed());
         flops_left -= flops;
-        maps.store(&Measured {
-            block: block.index,
-            effects: vec![effect],
-            split: None,
-        });
-        observer.report(cell(block, effect));
+        for (block, output) in some.iter().zip(outputs) {
+            let effect = (base - psnr(&output, &truth)) as f32;
+            maps.store(&Measured {
+                block: block.index,
+                effects: vec![effect],
+                split: None,
+            });
+            observer.report(cell(block, effect));
+            done += 1;
+        }
         observer.report(Report::Progress(Progress {
-            done: done + 1,
+            done,
             total: blocks.len(),
             seconds_left: pace.seconds(flops_left.max(0.0)),
         }));

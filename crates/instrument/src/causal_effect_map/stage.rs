@@ -7,7 +7,7 @@ use whyfinder_experiment::image_experiment::InterventionSettings;
 use whyfinder_model::network::Held;
 
 use super::draws::DrawSource;
-use super::engine::Runner;
+use super::engine::{Pack, Runner};
 use super::grid::{Block, Grid};
 use super::{DRAWN_AHEAD, Maps, Prepared};
 use crate::error::{InstrumentError, Result};
@@ -40,10 +40,63 @@ pub(super) struct Split {
 
 /// What has been done and what is left, in interventions.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Work {
+pub(super) struct Done {
     done: usize,
     total: usize,
     flops_left: f64,
+}
+
+/// The interventions on one block.
+struct Work<'p> {
+    block: &'p Block,
+    /// `[count, h, w, C]`.
+    patches: &'p [u8],
+    count: usize,
+}
+
+impl<'p> Work<'p> {
+    fn packs(&self, at_once: usize) -> impl Iterator<Item = Pack<'p>> + use<'p> {
+        let size = (self.patches.len() / self.count.max(1)).max(1);
+        let at = &self.block.rect;
+        self.patches
+            .chunks(size * at_once)
+            .map(move |patches| Pack {
+                at,
+                patches,
+                count: patches.len() / size,
+            })
+    }
+}
+
+/// What is known of a block so far.
+#[derive(Default)]
+struct Gathered {
+    effects: Vec<f32>,
+    direct: Vec<f32>,
+}
+
+impl Gathered {
+    fn measured(self, block: usize, mediation: Option<Held>) -> Measured {
+        let Self { effects, direct } = self;
+        let split = mediation.map(|held| {
+            // Where nothing is pooled, all of an effect is direct.
+            let direct = if held == Held::Pooled {
+                direct
+            } else {
+                effects.clone()
+            };
+            let pairs = effects.iter().zip(&direct);
+            Split {
+                mediated: pairs.map(|(all, direct)| all - direct).collect(),
+                direct,
+            }
+        });
+        Measured {
+            block,
+            effects,
+            split,
+        }
+    }
 }
 
 /// Everything that stays the same from block to block, and how far it has come.
@@ -60,7 +113,7 @@ pub(super) struct Sweep<'a> {
     pub(super) source: DrawSource<'a>,
     pub(super) observer: &'a mut dyn Observer,
     pub(super) pace: Pace,
-    pub(super) progress: Work,
+    pub(super) progress: Done,
     /// Whole passes so far, an intervention counted as the part of one that it takes.
     pub(super) passes: f64,
     pub(super) passes_plain: f64,
@@ -98,7 +151,7 @@ impl Sweep<'_> {
                 // As many of the others are taken to be refined as of those so far.
                 let refined = (hot_blocks * run.len()).div_ceil(measured_blocks);
                 let left = run.len() - measured_blocks;
-                sweep.progress = Work {
+                sweep.progress = Done {
                     done: measured_blocks * settings.coarse,
                     total: coarse_total + refined * settings.fine,
                     flops_left: mean_flops
@@ -118,7 +171,7 @@ impl Sweep<'_> {
             refined += 1;
             let block = &prepared.grid.blocks[measured.block];
             flops_left -= sweep.runner.flops(&block.rect);
-            sweep.progress = Work {
+            sweep.progress = Done {
                 done: coarse_total + refined * settings.fine,
                 total: coarse_total + hot.len() * settings.fine,
                 flops_left: flops_left.max(0.0) * settings.fine as f64,
@@ -154,66 +207,94 @@ impl Sweep<'_> {
                 }
             }
             grid.outwards(&mut blocks);
-            for block in blocks {
-                let measured = self.block(block, &drawn[places[block.index]], stage.draws.len())?;
-                store(self, &measured);
-                self.report(measured)?;
+            let work: Vec<Work<'_>> = blocks
+                .into_iter()
+                .map(|block| Work {
+                    block,
+                    patches: &drawn[places[block.index]],
+                    count: stage.draws.len(),
+                })
+                .collect();
+            self.run(&work, store)?;
+        }
+        Ok(())
+    }
+
+    /// Runs blocks in packs, several packs at once, and hands on each block as it is done.
+    fn run(
+        &mut self,
+        work: &[Work<'_>],
+        store: &mut dyn FnMut(&mut Self, &Measured),
+    ) -> Result<()> {
+        let packs: Vec<(usize, Pack<'_>)> = work
+            .iter()
+            .enumerate()
+            .flat_map(|(i, work)| {
+                let at_once = self.patches_per_step(work.block);
+                work.packs(at_once).map(move |pack| (i, pack))
+            })
+            .collect();
+        let mut packs = packs.as_slice();
+        let mut gathered = Gathered::default();
+        while let Some((first, _)) = packs.first() {
+            let fit =
+                self.spare_bytes / self.runner.bytes_per_patch(&work[*first].block.rect).max(1);
+            let at_once = self
+                .runner
+                .packs_at_once()
+                .min(fit as usize)
+                .clamp(1, packs.len());
+            let (wave, rest) = packs.split_at(at_once);
+            packs = rest;
+            let began = Instant::now();
+            let only: Vec<Pack<'_>> = wave.iter().map(|(_, pack)| *pack).collect();
+            let effects = self.effects(&only, Held::Nothing)?;
+            let direct = match self.mediation {
+                Some(Held::Pooled) => self.effects(&only, Held::Pooled)?,
+                _ => vec![Vec::new(); only.len()],
+            };
+            let flops = |pack: &Pack<'_>| pack.count as f64 * self.runner.flops(pack.at);
+            let all: f64 = only.iter().map(flops).sum();
+            self.pace.measured(all, began.elapsed());
+            self.passes += all / self.runner.whole_flops().max(1.0);
+            for (((i, pack), effects), direct) in wave.iter().zip(effects).zip(direct) {
+                self.passes_plain += pack.count as f64;
+                gathered.effects.extend(effects);
+                gathered.direct.extend(direct);
+                if gathered.effects.len() == work[*i].count {
+                    let gathered = std::mem::take(&mut gathered);
+                    let measured = gathered.measured(work[*i].block.index, self.mediation);
+                    store(self, &measured);
+                    self.report(measured)?;
+                }
+            }
+            if self.observer.cancelled() {
+                return Err(InstrumentError::Cancelled);
             }
         }
         Ok(())
     }
 
-    fn block(&mut self, block: &Block, patches: &[u8], count: usize) -> Result<Measured> {
-        let flops = self.runner.flops(&block.rect);
-        let at_once = self.patches_per_step(block, flops);
-        let size = (patches.len() / count.max(1)).max(1);
-        let mut effects = Vec::with_capacity(count);
-        let mut direct = Vec::new();
-        for pack in patches.chunks(size * at_once) {
-            let began = Instant::now();
-            let few = pack.len() / size;
-            effects.extend(self.effects(block, pack, few, Held::Nothing)?);
-            if let Some(Held::Pooled) = self.mediation {
-                direct.extend(self.effects(block, pack, few, Held::Pooled)?);
-            }
-            self.pace.measured(flops * few as f64, began.elapsed());
-            if self.observer.cancelled() {
-                return Err(InstrumentError::Cancelled);
-            }
-        }
-        self.passes += count as f64 * flops / self.runner.whole_flops().max(1.0);
-        self.passes_plain += count as f64;
-        Ok(Measured {
-            block: block.index,
-            split: self.mediation.map(|held| {
-                // Where nothing is pooled, all of an effect is direct.
-                let direct = if held == Held::Pooled {
-                    direct
-                } else {
-                    effects.clone()
-                };
-                let pairs = effects.iter().zip(&direct);
-                Split {
-                    mediated: pairs.map(|(all, direct)| all - direct).collect(),
-                    direct,
-                }
-            }),
-            effects,
-        })
-    }
-
-    fn effects(&self, block: &Block, patches: &[u8], count: usize, held: Held) -> Result<Vec<f32>> {
-        let outputs = self.runner.outputs(&block.rect, patches, count, held)?;
+    /// For each pack, the effects of its patches, dB.
+    fn effects(&self, packs: &[Pack<'_>], held: Held) -> Result<Vec<Vec<f32>>> {
+        let outputs = self.runner.outputs(packs, held)?;
+        let effect = |output: &[f32]| (self.base - psnr(output, self.truth)) as f32;
         Ok(outputs
-            .chunks_exact(self.truth.len().max(1))
-            .map(|output| (self.base - psnr(output, self.truth)) as f32)
+            .iter()
+            .map(|outputs| {
+                outputs
+                    .chunks_exact(self.truth.len().max(1))
+                    .map(effect)
+                    .collect()
+            })
             .collect())
     }
 
-    fn patches_per_step(&self, block: &Block, flops: f64) -> usize {
-        let bytes = self.runner.bytes_per_patch(&block.rect).max(1);
+    fn patches_per_step(&self, block: &Block) -> usize {
+        let at_once = self.runner.packs_at_once() as u64;
+        let bytes = self.runner.bytes_per_patch(&block.rect).max(1) * at_once;
         let fit = usize::try_from(self.spare_bytes / bytes).unwrap_or(usize::MAX);
-        ((STEP_FLOPS / flops.max(1.0)) as usize)
+        ((STEP_FLOPS / self.runner.flops(&block.rect).max(1.0)) as usize)
             .min(fit)
             .clamp(1, MOST_PATCHES)
     }

@@ -4,7 +4,7 @@ use whyfinder_experiment::{Axis, Field, Labels};
 use whyfinder_model::network::Held;
 
 use super::draws::DrawSource;
-use super::engine::Runner;
+use super::engine::{Pack, Runner};
 use super::grid::{Block, Grid};
 use crate::error::{InstrumentError, Result};
 use crate::image::eight_bit::unit;
@@ -66,8 +66,13 @@ impl Tried<'_> {
         let (mut patches, mut outputs, mut qualities) = (Vec::new(), Vec::new(), Vec::new());
         for &at in &chosen {
             let patch = source.draw(block, first + at..first + at + 1);
-            let caused = self.runner.outputs(&block.rect, &patch, 1, Held::Nothing)?;
-            outputs.extend(caused);
+            let pack = Pack {
+                at: &block.rect,
+                patches: &patch,
+                count: 1,
+            };
+            let caused = self.runner.outputs(&[pack], Held::Nothing)?;
+            outputs.extend(caused.into_iter().flatten());
             patches.extend(unit(&patch));
             qualities.push((self.base - f64::from(effects[at])) as f32);
         }

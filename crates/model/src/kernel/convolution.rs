@@ -13,6 +13,7 @@ use super::patches::Patches;
 use super::projected;
 use super::rows::{accumulate, column_sums};
 use super::storage::{fast, output, read, values, with_buffer};
+use super::winograd;
 use crate::error::{ModelError, Result};
 
 /// Zero padding in pixels per side, so that a tile can be padded at true image borders only.
@@ -279,6 +280,10 @@ fn forward(sizes: &Sizes, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Ve
         projected::projected(&sizes.patches, out, x, weight, bias, &mut y);
         return y;
     }
+    if sizes.groups == 1 && winograd::suits(&sizes.patches, out) {
+        winograd::convolve(&sizes.patches, out, x, weight, bias, &mut y);
+        return y;
+    }
     let strips = sizes.strips();
     let shared = Shared::new(&mut y);
     with_buffer(
@@ -535,6 +540,9 @@ mod tests {
             ([2, 7, 5, 3], [5, 5, 3], form(1, 1, 3, [2; 4])),
             ([1, 9, 8, 4], [3, 3, 4], form(2, 2, 4, [2, 1, 0, 2])),
             ([1, 40, 37, 16], [3, 3, 24], form(1, 1, 1, one)),
+            ([1, 40, 37, 16], [3, 3, 32], form(1, 1, 1, one)),
+            ([3, 9, 14, 64], [3, 3, 80], form(1, 1, 1, [0; 4])),
+            ([2, 11, 13, 48], [3, 3, 112], form(1, 1, 1, [1, 0, 2, 3])),
             ([2, 3, 4, 5], [5, 5, 2], form(1, 1, 1, [2; 4])),
             ([2, 90, 60, 16], [3, 3, 3], form(1, 1, 1, one)),
             ([2, 4, 5, 9], [3, 3, 2], form(1, 2, 1, [5, 4, 0, 6])),

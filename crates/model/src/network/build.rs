@@ -73,6 +73,7 @@ impl Builder {
 
     /// The network whose last node is its output.
     pub fn finish(self, scale: usize) -> Network {
+        crate::memory::keep_freed();
         Network {
             output: self.nodes.len() - 1,
             nodes: self.nodes,
