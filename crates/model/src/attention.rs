@@ -10,9 +10,10 @@ use crate::kernel::attention::{self as fused, Attention};
 use crate::kernel::linear::linear;
 use crate::kernel::{norm, rope};
 use crate::probe::{Probe, show};
+use crate::rope::Table;
 use crate::weights::{Linear, NormWeights};
 
-/// `[B, T, D]` in, `[B, T, D]` out, bias included.
+/// `[B, T, D]` in, `[B, T, D]` of the positions that are read out, bias included.
 ///
 /// Values that nobody wants are never built: with no score or pattern asked for, one fused operation goes from
 /// queries, keys and values to the heads' outputs. The separate operations compute the same numbers.
@@ -21,25 +22,9 @@ pub(crate) fn attention<P: Probe + ?Sized>(
     x: &Tensor,
     probe: &mut P,
 ) -> Result<Tensor> {
-    let config = inside.config;
-    let (batch, length, _) = x.dims3()?;
-    let split = |linear_weights: &Linear, heads: usize| -> Result<Tensor> {
-        Ok(linear(x, linear_weights)?.reshape((batch, length, heads, config.d_head))?)
-    };
-    let q = split(&inside.weights.q, config.heads)?;
-    let q = show(probe, inside.site(Part::Q), q)?;
-    let k = split(&inside.weights.k, config.kv_heads)?;
-    let k = show(probe, inside.site(Part::K), k)?;
-    let v = split(&inside.weights.v, config.kv_heads)?;
-    let v = show(probe, inside.site(Part::V), v)?;
-
-    let (q, k) = if config.qk_norm || inside.rotary.is_some() {
-        let q = turned(inside, inside.weights.q_norm.as_ref(), "the query norm", q)?;
-        let q = show(probe, inside.site(Part::RotQ), q)?;
-        let k = turned(inside, inside.weights.k_norm.as_ref(), "the key norm", k)?;
-        (q, show(probe, inside.site(Part::RotK), k)?)
-    } else {
-        (q, k)
+    let (q, k, v) = match &inside.fresh {
+        Some(fresh) => fresh.projected(inside, x)?,
+        None => all_projected(inside, x, probe)?,
     };
     let (k, v) = match &inside.earlier {
         Some((keys, values)) => (
@@ -55,11 +40,43 @@ pub(crate) fn attention<P: Probe + ?Sized>(
     projected(inside, &z, probe)
 }
 
+/// Queries, of the positions read, keys and values, as they meet.
+fn all_projected<P: Probe + ?Sized>(
+    inside: &Inside<'_>,
+    x: &Tensor,
+    probe: &mut P,
+) -> Result<(Tensor, Tensor, Tensor)> {
+    let config = inside.config;
+    let split = |x: &Tensor, linear_weights: &Linear, heads: usize| -> Result<Tensor> {
+        let (batch, length, _) = x.dims3()?;
+        Ok(linear(x, linear_weights)?.reshape((batch, length, heads, config.d_head))?)
+    };
+    let q = split(&inside.read_of(x)?, &inside.weights.q, config.heads)?;
+    let q = show(probe, inside.site(Part::Q), q)?;
+    let k = split(x, &inside.weights.k, config.kv_heads)?;
+    let k = show(probe, inside.site(Part::K), k)?;
+    let v = split(x, &inside.weights.v, config.kv_heads)?;
+    let v = show(probe, inside.site(Part::V), v)?;
+
+    if config.qk_norm || inside.rotary.is_some() {
+        let read = inside.rotary.map(|table| table.from(inside.read));
+        let read = read.transpose()?;
+        let norm = inside.weights.q_norm.as_ref();
+        let q = turned(inside, norm, "the query norm", read.as_ref(), q)?;
+        let q = show(probe, inside.site(Part::RotQ), q)?;
+        let norm = inside.weights.k_norm.as_ref();
+        let k = turned(inside, norm, "the key norm", inside.rotary, k)?;
+        return Ok((q, show(probe, inside.site(Part::RotK), k)?, v));
+    }
+    Ok((q, k, v))
+}
+
 /// Query or key norm, then rotation.
-fn turned(
+pub(crate) fn turned(
     inside: &Inside<'_>,
     weights: Option<&NormWeights>,
     name: &str,
+    table: Option<&Table>,
     x: Tensor,
 ) -> Result<Tensor> {
     let config = inside.config;
@@ -69,7 +86,7 @@ fn turned(
     } else {
         x
     };
-    match inside.rotary {
+    match table {
         Some(table) => rope::rotate(&x, &table.cos, &table.sin),
         None => Ok(x),
     }

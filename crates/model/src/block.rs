@@ -6,6 +6,7 @@ use whyfinder_experiment::{Part, Site};
 use crate::attention::attention;
 use crate::config::{BlockForm, DecoderConfig};
 use crate::error::{ModelError, Result};
+use crate::fresh::Fresh;
 use crate::kernel;
 use crate::mlp::mlp;
 use crate::norm::normed;
@@ -21,11 +22,23 @@ pub(crate) struct Inside<'a> {
     pub(crate) layer: usize,
     /// Keys and values of positions before the first one computed, `[B, start, G, d]` each.
     pub(crate) earlier: Option<(Tensor, Tensor)>,
+    /// Of the positions computed, the first whose output is read: before it there are keys and values only.
+    pub(crate) read: usize,
+    /// Rows of which most is known; nobody may look at what attention is made of then.
+    pub(crate) fresh: Option<Fresh>,
 }
 
 impl Inside<'_> {
     pub(crate) fn site(&self, part: Part) -> Site {
         Site::block(self.layer, part)
+    }
+
+    /// The positions of `[B, n, ...]` whose output is read.
+    pub(crate) fn read_of(&self, x: &Tensor) -> Result<Tensor> {
+        match self.read {
+            0 => Ok(x.clone()),
+            read => Ok(x.narrow(1, read, x.dim(1)? - read)?.contiguous()?),
+        }
     }
 
     /// Norm weights that the configuration promises; `shapes::check` has seen to it that they are there.
@@ -40,7 +53,7 @@ impl Inside<'_> {
     }
 }
 
-/// Residual stream in, residual stream out.
+/// Residual stream in, residual stream out, of the positions that are read.
 pub(crate) fn block<P: Probe + ?Sized>(
     inside: &Inside<'_>,
     x: Tensor,
@@ -48,6 +61,17 @@ pub(crate) fn block<P: Probe + ?Sized>(
 ) -> Result<Tensor> {
     let x = show(probe, inside.site(Part::ResidPre), x)?;
     let attn_out = attention_branch(inside, &x, probe)?;
+    after_attention(inside, inside.read_of(&x)?, attn_out, probe)
+}
+
+/// The rest of a block once it is known what attention adds; from here on each position is on its own.
+pub(crate) fn after_attention<P: Probe + ?Sized>(
+    inside: &Inside<'_>,
+    x: Tensor,
+    attn_out: Tensor,
+    probe: &mut P,
+) -> Result<Tensor> {
+    let attn_out = show(probe, inside.site(Part::AttnOut), attn_out)?;
     let x = if inside.config.block == BlockForm::Parallel {
         let mlp_out = mlp_branch(inside, &x, probe)?;
         kernel::rows::add(&kernel::rows::add(&mlp_out, &attn_out)?, &x)?
@@ -72,7 +96,7 @@ fn attention_branch<P: Probe + ?Sized>(
         let norm = inside.promised(inside.weights.ln1_post.as_ref(), "the norm after attention")?;
         out = norm_at(inside, norm, &out, Part::Ln1PostScale, probe)?;
     }
-    show(probe, inside.site(Part::AttnOut), out)
+    Ok(out)
 }
 
 fn mlp_branch<P: Probe + ?Sized>(inside: &Inside<'_>, x: &Tensor, probe: &mut P) -> Result<Tensor> {

@@ -74,6 +74,11 @@ impl Decoder {
         &self.device
     }
 
+    /// The weights, cut off from the gradient graph.
+    pub(crate) fn constants(&self) -> &DecoderWeights {
+        &self.constants
+    }
+
     /// Runs `tokens`, u32 of `[B, T]`, and returns what [`Pass::unembed`] asks for.
     ///
     /// # Errors
@@ -200,6 +205,8 @@ impl Decoder {
                     Some((tail, rows)) => Some(tail.past.before(layer, start, rows)?),
                     None => None,
                 },
+                read: 0,
+                fresh: None,
             };
             x = block(&inside, x, probe)?;
         }

@@ -13,6 +13,7 @@ pub mod channels;
 pub mod convolution;
 pub mod cross_entropy;
 mod depthwise;
+pub mod distribution;
 mod elementary;
 mod few_rows;
 mod gemm;

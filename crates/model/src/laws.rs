@@ -1,5 +1,6 @@
 //! Laws that hold for a pass of every family.
 
+mod branches;
 mod gradients;
 mod reading;
 mod refusals;

@@ -18,6 +18,36 @@ pub(crate) struct Table {
     pub(crate) sin: Tensor,
 }
 
+impl Table {
+    /// These positions, one for each row of a batch.
+    pub(crate) fn at(&self, positions: &[usize]) -> Result<Self> {
+        let index: Vec<u32> = positions.iter().map(|&position| position as u32).collect();
+        let index = Tensor::from_vec(index, positions.len(), self.cos.device())?;
+        let rows = |x: &Tensor| -> Result<Tensor> {
+            Ok(x.contiguous()?.index_select(&index, 0)?.unsqueeze(1)?)
+        };
+        Ok(Self {
+            cos: rows(&self.cos)?,
+            sin: rows(&self.sin)?,
+        })
+    }
+
+    /// The positions from `first` on.
+    pub(crate) fn from(&self, first: usize) -> Result<Self> {
+        let cut = |x: &Tensor| -> Result<Tensor> {
+            let positions = x.rank() - 2;
+            match first {
+                0 => Ok(x.clone()),
+                _ => Ok(x.narrow(positions, first, x.dim(positions)? - first)?),
+            }
+        };
+        Ok(Self {
+            cos: cut(&self.cos)?,
+            sin: cut(&self.sin)?,
+        })
+    }
+}
+
 /// The tables of one pass.
 #[derive(Clone, Debug)]
 pub(crate) struct RotaryTables {

@@ -44,15 +44,7 @@ impl Past {
         start: usize,
         rows: &Tensor,
     ) -> Result<(Tensor, Tensor)> {
-        let kept = self.layers.get(layer);
-        let (Some(keys), Some(values)) = (
-            kept.and_then(|kept| kept.keys.as_ref()),
-            kept.and_then(|kept| kept.values.as_ref()),
-        ) else {
-            return Err(ModelError::Input(format!(
-                "The keys and values of block {layer} were not kept; run the reference with the past as its probe."
-            )));
-        };
+        let (keys, values) = self.kept(layer)?;
         let cut = |x: &Tensor| -> Result<Tensor> {
             if start > x.dim(1)? {
                 return Err(ModelError::Input(format!(
@@ -63,6 +55,34 @@ impl Past {
             Ok(x.narrow(1, 0, start)?.contiguous()?.index_select(rows, 0)?)
         };
         Ok((cut(keys)?, cut(values)?))
+    }
+
+    /// Keys and values of block `layer` from position `start` on, for each of these rows of the reference run.
+    pub(crate) fn from(
+        &self,
+        layer: usize,
+        start: usize,
+        rows: &Tensor,
+    ) -> Result<(Tensor, Tensor)> {
+        let (keys, values) = self.kept(layer)?;
+        let cut = |x: &Tensor| -> Result<Tensor> {
+            let tail = x.narrow(1, start, x.dim(1)? - start)?;
+            Ok(tail.contiguous()?.index_select(rows, 0)?)
+        };
+        Ok((cut(keys)?, cut(values)?))
+    }
+
+    fn kept(&self, layer: usize) -> Result<(&Tensor, &Tensor)> {
+        let kept = self.layers.get(layer);
+        let (keys, values) = (
+            kept.and_then(|kept| kept.keys.as_ref()),
+            kept.and_then(|kept| kept.values.as_ref()),
+        );
+        keys.zip(values).ok_or_else(|| {
+            ModelError::Input(format!(
+                "The keys and values of block {layer} were not kept; run the reference with the past as its probe."
+            ))
+        })
     }
 
     /// Rows of the reference run, if it has been run.
