@@ -12,15 +12,17 @@ use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
 use whyfinder_experiment::{
     Axis, Corruption, Engine, Experiment, Field, Outcome, TraceKind, TraceSettings,
 };
-use whyfinder_model::LanguageModel;
+use whyfinder_model::kernel::distribution::distribution;
+use whyfinder_model::{LanguageModel, Reference};
 
 use crate::cells::{Cell, Plan, plan};
 use crate::corruption::CorruptedInput;
 use crate::error::{InstrumentError, Result};
 use crate::measure::{Cost, provenance, seconds_per_flop};
-use crate::memory::{Budget, row_bytes, row_flops, vector_bytes};
+use crate::memory::{Budget, row_bytes, row_flops, tail_row_bytes, vector_bytes};
+use crate::packs::{Cut, Pack, packs};
 use crate::question::Question;
-use crate::readout::{Gathered, Readout, Softmax, top_of};
+use crate::readout::{Gathered, Readout, top_of};
 use crate::reference_runs::{self, Asked, Needs, ReferenceRuns};
 use crate::report::{CellTokens, MeasuredCell, Observer, Report};
 use crate::sweep::{self, Sweep};
@@ -35,8 +37,10 @@ struct Prepared {
     question: Question,
     input: CorruptedInput,
     plan: Plan,
+    /// Of the cells to be run, for the exact engine.
+    packs: Vec<Pack>,
     needs: Needs,
-    /// Rows that fit into memory at once.
+    /// Rows of the reference runs that fit into memory at once.
     row_limit: usize,
     /// Bytes of what is kept of the reference runs.
     kept_bytes: u64,
@@ -65,15 +69,19 @@ fn prepare(
     let vectors = needs.clean.vectors(config.layers) * question.ids.len()
         + needs.corrupted.vectors(config.layers) * input.ids.len() * input.samples
         + noised * input.samples;
-    let logits = 4 * config.vocab as u64 * (1 + input.samples as u64);
-    let kept_bytes = vector_bytes(config, vectors) + logits;
+    let logits = config.vocab * (1 + input.samples);
+    let continued = match needs.continues {
+        true => Reference::values_per_token(config) * input.ids.len() * input.samples,
+        false => 0,
+    };
+    let kept_bytes = vector_bytes(config, vectors) + 4 * (logits + continued) as u64;
     let row = row_bytes(config, question.ids.len().max(input.ids.len()));
     // A plain pass cannot be cut: all samples of a cell and the clean row are one batch.
-    let least_rows = match trace.engine {
-        Engine::Exact => 1,
-        Engine::Plain => 1 + input.samples as u64,
+    let least = match trace.engine {
+        Engine::Exact => row.max(tail_row_bytes(config, input.ids.len(), input.ids.len())),
+        Engine::Plain => (1 + input.samples as u64) * row,
     };
-    let needed = kept_bytes + least_rows * row;
+    let needed = kept_bytes + least;
     if needed > budget.bytes {
         return Err(InstrumentError::Memory {
             needed_bytes: needed,
@@ -81,8 +89,19 @@ fn prepare(
             advice: "use fewer noise samples, a shorter prompt or a smaller model",
         });
     }
+    let left = budget.bytes - kept_bytes;
+    let cut = Cut {
+        config,
+        length: input.ids.len(),
+        samples: input.samples,
+        bytes: left,
+    };
     Ok(Prepared {
-        row_limit: usize::try_from((budget.bytes - kept_bytes) / row).unwrap_or(usize::MAX),
+        row_limit: usize::try_from(left / row).unwrap_or(usize::MAX),
+        packs: match trace.engine {
+            Engine::Exact => packs(&plan.run, cut),
+            Engine::Plain => Vec::new(),
+        },
         question,
         input,
         plan,
@@ -97,23 +116,34 @@ impl Prepared {
         self.plan.run.len() + self.plan.unmoved.len()
     }
 
+    /// Batch rows of the two reference runs.
+    fn references(&self) -> usize {
+        1 + self.input.samples
+    }
+
     fn passes(&self, model: &LanguageModel, engine: Engine) -> f64 {
-        let references = (1 + self.input.samples) as f64;
-        references + sweep::passes(&model.decoder, &self.input, &self.plan, engine)
+        let sweep = match engine {
+            Engine::Plain => sweep::passes(&self.plan, &self.input),
+            Engine::Exact => self.sweep_flops() / self.row_flops(model),
+        };
+        self.references() as f64 + sweep
+    }
+
+    /// Arithmetic of one row through the whole network.
+    fn row_flops(&self, model: &LanguageModel) -> f64 {
+        let config = model.config();
+        row_flops(config, self.input.ids.len(), config.layers, 1)
+    }
+
+    fn sweep_flops(&self) -> f64 {
+        self.packs.iter().map(|pack| pack.flops).sum()
     }
 
     /// Bytes at the widest place: the kept values and the largest batch.
-    fn bytes(&self, model: &LanguageModel, engine: Engine) -> u64 {
-        let references = (1 + self.input.samples).min(self.row_limit);
-        let step = match engine {
-            Engine::Plain => 0,
-            Engine::Exact => {
-                let all = self.plan.run.len() * self.input.samples;
-                sweep::rows_per_step(model.config(), self.input.ids.len(), 0, self.row_limit)
-                    .min(all)
-            }
-        };
-        self.kept_bytes + references.max(step) as u64 * self.row_bytes
+    fn bytes(&self) -> u64 {
+        let references = self.references().min(self.row_limit) as u64 * self.row_bytes;
+        let packs = self.packs.iter().map(|pack| pack.bytes).max().unwrap_or(0);
+        self.kept_bytes + references.max(packs)
     }
 }
 
@@ -125,16 +155,13 @@ pub(crate) fn estimate(
     budget: &Budget,
 ) -> Result<Cost> {
     let prepared = prepare(model, experiment, corruption, trace, budget)?;
-    let (decoder, input) = (&model.decoder, &prepared.input);
-    let layers = decoder.config().layers;
-    let references =
-        (1 + input.samples) as f64 * row_flops(decoder.config(), input.ids.len(), layers, 1);
-    let flops = references + sweep::flops(decoder, input, &prepared.plan, trace.engine);
+    let passes = prepared.passes(model, trace.engine);
+    let pace = seconds_per_flop(&model.decoder, &prepared.question.ids)?;
     Ok(Cost {
-        bytes: prepared.bytes(model, trace.engine),
-        passes: prepared.passes(model, trace.engine),
+        bytes: prepared.bytes(),
+        passes,
         passes_plain: prepared.passes(model, Engine::Plain),
-        seconds: flops * seconds_per_flop(decoder, &prepared.question.ids)?,
+        seconds: passes * prepared.row_flops(model) * pace,
     })
 }
 
@@ -152,6 +179,7 @@ pub(crate) fn measure(
         question,
         input,
         plan,
+        packs,
         needs,
         row_limit,
         ..
@@ -176,7 +204,7 @@ pub(crate) fn measure(
     summary.noise_sd = runs.noise.as_ref().and_then(|noise| noise.sd);
     summary.passes = prepared.passes(model, trace.engine);
     summary.passes_plain = prepared.passes(model, Engine::Plain);
-    summary.peak_bytes = model.card.bytes + prepared.bytes(model, trace.engine);
+    summary.peak_bytes = model.card.bytes + prepared.bytes();
     debug_assert_eq!(
         prepared.cells() + plan.unaligned,
         trace.kinds.len() * question.ids.len() * decoder.config().layers
@@ -210,7 +238,6 @@ pub(crate) fn measure(
         readout,
         tracked: &tracked,
         text: &text,
-        row_limit: *row_limit,
     };
     let mut store = |cell: &Cell, measured: &MeasuredCell| {
         if let Some(grid) = grids.iter_mut().find(|grid| grid.kind == cell.kind) {
@@ -218,7 +245,8 @@ pub(crate) fn measure(
         }
     };
     let tokens = corrupted.tokens(&tracked, &text);
-    sweep.measure(plan, (&corrupted.samples, &tokens), observer, &mut store)?;
+    let corrupted = (&corrupted.samples[..], &tokens);
+    sweep.measure(plan, packs, corrupted, observer, &mut store)?;
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(Outcome {
         experiment: experiment.clone(),
@@ -279,12 +307,12 @@ fn references(
     text: &dyn Fn(u32) -> String,
 ) -> Result<References> {
     let vocab = runs.clean_logits.len();
-    let softmax = Softmax::of(&runs.clean_logits);
+    let softmax = distribution(&runs.clean_logits);
     let clean = readout.value(&runs.clean_logits, &softmax)?;
     let mut corrupted = Gathered::new(vocab);
     let mut logit_sums = vec![0.0f32; vocab];
+    corrupted.add(&runs.corrupted_logits, readout)?;
     for row in runs.corrupted_logits.chunks_exact(vocab) {
-        corrupted.add(row, readout)?;
         logit_sums
             .iter_mut()
             .zip(row)

@@ -47,8 +47,8 @@ impl Cell {
         self.token * layers + self.layer
     }
 
-    /// The first block that has to be computed: the one behind a restored residual stream, or the first whose MLP or
-    /// attention is restored.
+    /// The first block with a value that is not the corrupted run's, behind what is restored: for a residual stream
+    /// the one that it enters, for MLP and attention the first restored one.
     pub(crate) fn start(&self) -> usize {
         match self.kind {
             TraceKind::Residual => self.layer + 1,
@@ -60,7 +60,8 @@ impl Cell {
 /// All cells of a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Cells to be run, those with the least to compute first within each kind.
+    /// Cells to be run, within each kind those with the least to compute first: behind others in the prompt, then
+    /// beginning at a later block. Of windows at one token that begin at the same block the longest comes first.
     pub(crate) run: Vec<Cell>,
     /// Cells whose value is the corrupted one without being run.
     pub(crate) unmoved: Vec<Cell>,
@@ -100,8 +101,8 @@ pub(crate) fn plan(
     plan.run.sort_by_key(|cell| {
         (
             order(cell.kind),
-            std::cmp::Reverse(cell.start()),
-            cell.token,
+            std::cmp::Reverse((cell.place, cell.token)),
+            std::cmp::Reverse((cell.start(), cell.window.end)),
         )
     });
     plan
@@ -120,11 +121,11 @@ fn reaches(config: &DecoderConfig, layer: usize, place: usize, last: usize) -> b
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use whyfinder_model::config::{Activation, BlockForm, NormKind, Positions};
 
-    fn config() -> DecoderConfig {
+    pub(crate) fn config() -> DecoderConfig {
         DecoderConfig {
             architecture: "GPT2LMHeadModel".into(),
             vocab: 23,

@@ -1,90 +1,66 @@
-//! The exact engine: a patched run is continued from the corrupted run's residual stream at the first block that the
-//! patch can change.
+//! The exact engine: patched runs continue the corrupted run where they begin to differ from it.
 //!
-//! Everything below that block is the corrupted run's own, so nothing is approximated. Rows of several cells that
-//! begin at the same block go through it as one batch.
+//! Everything else is the corrupted run's own, so nothing is approximated.
 
 use std::ops::Range;
 
-use candle_core::{DType, Tensor};
 use whyfinder_experiment::{Action, Array, Intervention, Part, Select, Site, TraceKind};
-use whyfinder_model::{Both, Decoder, Pass, Patcher, Unembed};
+use whyfinder_model::{Branch, Decoder, Trunk};
 
 use crate::cells::Cell;
 use crate::error::Result;
 use crate::kept::to_host;
+use crate::packs::Piece;
 use crate::reference_runs::ReferenceRuns;
 use crate::report::Observer;
 use crate::watch::Watch;
 
-/// Some samples of one cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece<'a> {
-    pub(crate) cell: &'a Cell,
-    pub(crate) samples: Range<usize>,
-}
-
-/// Logits at the last position, `[rows, vocab]`, of patched runs that all begin at block `start`; the rows are the
-/// pieces' samples in order. The outputs named by `severed` are held, at each restored token, at their corrupted
-/// values.
+/// Logits at the last position, `[rows, vocab]`, of the patched runs of a pack; the rows are the pieces' samples in
+/// order. The outputs named by `severed` are held, at each restored token, at their corrupted values.
 pub(crate) fn last_logits(
     decoder: &Decoder,
     runs: &ReferenceRuns,
     severed: &[TraceKind],
-    start: usize,
-    pieces: &[Piece<'_>],
+    cells: &[Cell],
+    pieces: &[Piece],
     observer: &dyn Observer,
 ) -> Result<Vec<f32>> {
     let config = decoder.config();
     let width = config.d_model;
-    let mut entering = Vec::new();
-    let mut interventions = Vec::new();
-    let mut rows = 0;
-    for Piece { cell, samples } in pieces {
-        for sample in samples.clone() {
-            let from = entering.len();
-            entering.extend_from_slice(runs.corrupted.residual_row(start, sample));
-            if cell.kind == TraceKind::Residual {
-                let at = from + cell.place * width;
-                entering[at..at + width]
-                    .copy_from_slice(runs.clean.output(cell.kind, cell.layer, 0, cell.token));
-            }
-        }
-        let batch = rows..rows + samples.len();
-        if cell.kind != TraceKind::Residual {
-            for layer in cell.window.clone() {
-                let value = runs.clean.output(cell.kind, layer, 0, cell.token).to_vec();
-                let array = Array::new(vec![width], value)?;
-                interventions.push(set(cell.kind, layer, batch.clone(), cell.place, array));
-            }
+    let mut branches = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        let (cell, samples) = (&cells[piece.cell], &piece.samples);
+        let rows = 0..samples.len();
+        // What a cell shares with its trunk is done there.
+        let (restored, from) = match piece.trunk {
+            Some(_) => (cell.window.end..cell.window.end, cell.window.end),
+            None => (cell.window.clone(), cell.start()),
+        };
+        let mut interventions = Vec::new();
+        for layer in restored {
+            let value = runs.clean.output(cell.kind, layer, 0, cell.token).to_vec();
+            let array = Array::new(vec![width], value)?;
+            interventions.push(set(cell.kind, layer, rows.clone(), cell.place, array));
         }
         for &kind in severed {
-            for layer in start..config.layers {
-                interventions.push(held(
-                    runs,
-                    kind,
-                    layer,
-                    batch.clone(),
-                    cell.place,
-                    samples,
-                    width,
-                )?);
+            for layer in from..config.layers {
+                let rows = rows.clone();
+                interventions.push(held(runs, kind, layer, rows, cell.place, samples, width)?);
             }
         }
-        rows = batch.end;
+        branches.push(Branch {
+            rows: samples.clone().collect(),
+            interventions,
+            trunk: piece.trunk.map(|branch| Trunk {
+                branch,
+                layer: cell.window.end,
+            }),
+        });
     }
-    let length = entering.len() / (rows * width).max(1);
-    let entering = Tensor::from_vec(entering, (rows, length, width), decoder.device())?
-        .to_dtype(stream_type(decoder))?;
-    let mut patcher = Patcher::new(&interventions)?;
     let mut watch = Watch::new(observer);
-    let pass = Pass {
-        unembed: Unembed::Last,
-        ..Pass::default()
-    };
-    let logits = decoder.forward_from(start, entering, &mut Both(&mut patcher, &mut watch), &pass);
+    let last = runs.length - 1;
+    let logits = decoder.forward_branches(&runs.reference, &branches, last, &mut watch);
     let logits = watch.settle(logits)?;
-    patcher.finish()?;
     Ok(to_host(&logits)?)
 }
 
@@ -132,8 +108,4 @@ pub(crate) fn output_site(kind: TraceKind, layer: usize) -> Site {
             TraceKind::Attention => Part::AttnOut,
         },
     )
-}
-
-fn stream_type(decoder: &Decoder) -> DType {
-    decoder.weights().embed.dtype()
 }

@@ -62,15 +62,6 @@ impl Kept {
         }
     }
 
-    /// The residual stream of one row entering block `layer` (or, with `layer` the number of blocks, leaving the
-    /// last), `[length, width]`.
-    pub(crate) fn residual_row(&self, layer: usize, row: usize) -> &[f32] {
-        let n = self.length * self.width;
-        self.residual[layer]
-            .get(row * n..(row + 1) * n)
-            .unwrap_or(&[])
-    }
-
     /// What a cell of this kind restores: the output of block `layer`, or of its MLP or attention, at one position.
     pub(crate) fn output(
         &self,

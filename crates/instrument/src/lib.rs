@@ -22,6 +22,7 @@ mod lam;
 pub mod measure;
 pub mod memory;
 mod pace;
+mod packs;
 mod question;
 mod readout;
 mod receptive_field;

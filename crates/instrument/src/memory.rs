@@ -35,6 +35,15 @@ pub(crate) fn vector_bytes(config: &DecoderConfig, count: usize) -> u64 {
     F32 * count as u64 * config.d_model as u64
 }
 
+/// Bytes that one row of a pack holds at the widest place: a tail of `positions` of `length` tokens, with the keys and
+/// values of all of them twice over, as they are taken from the reference run and as they are put together.
+pub(crate) fn tail_row_bytes(config: &DecoderConfig, length: usize, positions: usize) -> u64 {
+    let heads = config.heads + 2 * config.kv_heads;
+    let per_position = 10 * config.d_model + 2 * heads * config.d_head + 3 * config.d_mlp;
+    let past = 4 * config.kv_heads * config.d_head * length;
+    F32 * ((per_position * positions + past) as u64 + 3 * config.vocab as u64)
+}
+
 /// Multiplications and additions of one batch row of `length` tokens through `layers` blocks and the unembedding of
 /// `unembedded` positions.
 pub(crate) fn row_flops(
@@ -43,13 +52,39 @@ pub(crate) fn row_flops(
     layers: usize,
     unembedded: usize,
 ) -> f64 {
-    let [d, f, t] = [config.d_model, config.d_mlp, length].map(|n| n as f64);
-    let (queries, keys) = (
-        (config.heads * config.d_head) as f64,
-        (config.kv_heads * config.d_head) as f64,
-    );
-    let mlp = if config.gated_mlp { 3.0 } else { 2.0 } * d * f;
-    let projections = d * (2.0 * queries + 2.0 * keys);
-    let block = 2.0 * t * (projections + mlp) + 4.0 * t * t * queries;
-    block * layers as f64 + 2.0 * d * config.vocab as f64 * unembedded as f64
+    layers as f64 * block_flops(config, length, length, length)
+        + unembedded as f64 * unembed_flops(config)
+}
+
+/// Multiplications and additions of one row through a block: `inputs` positions that get keys and values, the last
+/// `outputs` of which get the rest, among `length` keys.
+pub(crate) fn block_flops(
+    config: &DecoderConfig,
+    length: usize,
+    inputs: usize,
+    outputs: usize,
+) -> f64 {
+    let [d, inputs, reading, length] = [config.d_model, inputs, outputs, length].map(|n| n as f64);
+    let queries = (config.heads * config.d_head) as f64;
+    let keys = (config.kv_heads * config.d_head) as f64;
+    4.0 * inputs * d * keys
+        + 4.0 * reading * (d + length) * queries
+        + after_attention_flops(config, outputs)
+}
+
+/// What of that a row saves that differs from the reference run at a single position.
+pub(crate) fn known_flops(config: &DecoderConfig, inputs: usize, outputs: usize) -> f64 {
+    let heads = (inputs - 1) * 2 * config.kv_heads + (outputs - 1) * config.heads;
+    2.0 * config.d_model as f64 * (heads * config.d_head) as f64
+}
+
+/// The share of the MLP in a block, for this many positions.
+pub(crate) fn after_attention_flops(config: &DecoderConfig, positions: usize) -> f64 {
+    let matrices = if config.gated_mlp { 3.0 } else { 2.0 };
+    2.0 * matrices * positions as f64 * config.d_model as f64 * config.d_mlp as f64
+}
+
+/// The unembedding of one position.
+pub(crate) fn unembed_flops(config: &DecoderConfig) -> f64 {
+    2.0 * config.d_model as f64 * config.vocab as f64
 }

@@ -1,39 +1,13 @@
 //! What is read off the logits of a run: the metric, and the most likely tokens.
 
 use whyfinder_experiment::Metric;
+use whyfinder_model::kernel::distribution::{Distribution, distributions};
 
 use crate::error::{InstrumentError, Result};
 use crate::report::CellTokens;
 
 /// Tokens kept for each cell.
 const TOP: usize = 5;
-
-/// Softmax over the vocabulary: exponentials in f32, their sum in f64.
-#[derive(Clone, Debug)]
-pub(crate) struct Softmax {
-    pub(crate) probabilities: Vec<f32>,
-    top: f32,
-    log_sum: f64,
-}
-
-impl Softmax {
-    pub(crate) fn of(logits: &[f32]) -> Self {
-        let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut probabilities: Vec<f32> = logits.iter().map(|&x| (x - top).exp()).collect();
-        let sum: f64 = probabilities.iter().map(|&p| f64::from(p)).sum();
-        let scale = (1.0 / sum) as f32;
-        probabilities.iter_mut().for_each(|p| *p *= scale);
-        Self {
-            probabilities,
-            top,
-            log_sum: sum.ln(),
-        }
-    }
-
-    fn log_probability(&self, logit: f32) -> f64 {
-        f64::from(logit - self.top) - self.log_sum
-    }
-}
 
 /// The metric with the tokens that it is about.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +18,8 @@ pub(crate) struct Readout {
 }
 
 impl Readout {
-    /// The metric of one row of logits, whose softmax is at hand.
-    pub(crate) fn value(&self, logits: &[f32], softmax: &Softmax) -> Result<f32> {
+    /// The metric of one row of logits, whose distribution is at hand.
+    pub(crate) fn value(&self, logits: &[f32], distribution: &Distribution) -> Result<f32> {
         let of = |token: Option<u32>| {
             token
                 .and_then(|t| logits.get(t as usize))
@@ -57,11 +31,12 @@ impl Readout {
                 })
         };
         let answer = of(Some(self.answer))?;
+        let log_probability = f64::from(answer - distribution.top) - distribution.log_sum;
         Ok(match self.metric {
             Metric::Logit => answer,
             Metric::LogitDifference => answer - of(self.foil)?,
-            Metric::LogProbability => softmax.log_probability(answer) as f32,
-            Metric::Probability => softmax.log_probability(answer).exp() as f32,
+            Metric::LogProbability => log_probability as f32,
+            Metric::Probability => log_probability.exp() as f32,
             Metric::Psnr => {
                 return Err(InstrumentError::unfit(
                     "A next-token distribution has no PSNR; choose another metric.",
@@ -86,11 +61,15 @@ impl Gathered {
         }
     }
 
+    /// Rows of logits, `[rows, vocab]`.
     pub(crate) fn add(&mut self, logits: &[f32], readout: &Readout) -> Result<()> {
-        let softmax = Softmax::of(logits);
-        self.samples.push(readout.value(logits, &softmax)?);
-        for (sum, p) in self.sums.iter_mut().zip(&softmax.probabilities) {
-            *sum += p;
+        let vocab = self.sums.len();
+        let rows = distributions(logits, vocab);
+        for (row, logits) in rows.iter().zip(logits.chunks_exact(vocab)) {
+            self.samples.push(readout.value(logits, row)?);
+            for (sum, p) in self.sums.iter_mut().zip(&row.probabilities) {
+                *sum += p;
+            }
         }
         Ok(())
     }
@@ -154,14 +133,14 @@ mod tests {
         let logits: Vec<f32> = (0..50)
             .map(|i| ((i * 37 % 50) as f32) * 0.3 - 4.0)
             .collect();
-        let softmax = Softmax::of(&logits);
+        let softmax = &distributions(&logits, logits.len())[0];
         for metric in Metric::ALL {
             let readout = Readout {
                 metric,
                 answer: 7,
                 foil: Some(3),
             };
-            let ours = readout.value(&logits, &softmax).expect("in range");
+            let ours = readout.value(&logits, softmax).expect("in range");
             let theirs = metric.of(&logits, 7, Some(3)).expect("in range");
             assert!((ours - theirs).abs() < 1e-6, "{metric:?} {ours} {theirs}");
         }
@@ -176,6 +155,10 @@ mod tests {
             answer: 3,
             foil: None,
         };
-        assert!(readout.value(&[0.0; 3], &Softmax::of(&[0.0; 3])).is_err());
+        assert!(
+            readout
+                .value(&[0.0; 3], &distributions(&[0.0; 3], 3)[0])
+                .is_err()
+        );
     }
 }

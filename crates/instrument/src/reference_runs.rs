@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use whyfinder_experiment::{Corruption, TraceKind};
-use whyfinder_model::{Both, Decoder, Pass, Patcher, Unembed};
+use whyfinder_model::{Both, Decoder, Pass, Patcher, Probe, Reference, Unembed};
 
 use crate::corruption::{CorruptedInput, Noise};
 use crate::error::Result;
@@ -19,6 +19,10 @@ pub(crate) struct ReferenceRuns {
     pub(crate) clean_logits: Vec<f32>,
     /// One row per sample.
     pub(crate) corrupted: Kept,
+    /// The corrupted run with all that continuing it takes, if that was asked for.
+    pub(crate) reference: Reference,
+    /// Positions of the corrupted prompt.
+    pub(crate) length: usize,
     /// Logits at the last position, `[samples, vocab]`.
     pub(crate) corrupted_logits: Vec<f32>,
     pub(crate) noise: Option<Noise>,
@@ -29,22 +33,23 @@ pub(crate) struct ReferenceRuns {
 pub(crate) struct Needs {
     pub(crate) clean: Keeping,
     pub(crate) corrupted: Keeping,
+    /// Whether the corrupted run is to be continued.
+    pub(crate) continues: bool,
 }
 
 impl Needs {
-    /// The values that the kinds restore, those that severing holds, and, to continue from, the corrupted residuals.
+    /// The values that the kinds restore, those that severing holds, and what it takes to continue the corrupted run.
     pub(crate) fn of(kinds: &[TraceKind], severed: &[TraceKind], continues: bool) -> Self {
-        let start = Keeping {
-            residual: continues,
-            ..Keeping::default()
-        };
         let embed = Keeping {
             embed: true,
             ..Keeping::default()
         };
         Self {
             clean: kinds.iter().fold(embed, |k, kind| k.with(*kind)),
-            corrupted: severed.iter().fold(start, |k, kind| k.with(*kind)),
+            corrupted: severed
+                .iter()
+                .fold(Keeping::default(), |k, kind| k.with(*kind)),
+            continues,
         }
     }
 }
@@ -89,6 +94,7 @@ pub(crate) fn run(
         None => None,
     };
     let mut corrupted = kept(needs.corrupted, input.ids.len());
+    let mut reference = Reference::of(config);
     let mut corrupted_logits = Vec::with_capacity(input.samples * config.vocab);
     let mut done = 0;
     while done < input.samples {
@@ -97,14 +103,13 @@ pub(crate) fn run(
             Some(noise) => Patcher::new(&[noise.added(samples.clone(), 0)?])?,
             None => Patcher::new(&[])?,
         };
-        let logits = pass(
-            decoder,
-            &input.ids,
-            samples.len(),
-            patcher,
-            &mut corrupted,
-            observer,
-        )?;
+        let mut both = Both(&mut corrupted, &mut reference);
+        let keeping: &mut dyn Probe = match needs.continues {
+            true => &mut both,
+            false => both.0,
+        };
+        let rows = samples.len();
+        let logits = pass(decoder, &input.ids, rows, patcher, keeping, observer)?;
         corrupted_logits.extend(logits);
         done = samples.end;
     }
@@ -112,6 +117,8 @@ pub(crate) fn run(
         clean,
         clean_logits,
         corrupted,
+        reference,
+        length: input.ids.len(),
         corrupted_logits,
         noise,
     })
@@ -123,7 +130,7 @@ fn pass(
     ids: &[u32],
     rows: usize,
     mut patcher: Patcher,
-    kept: &mut Kept,
+    kept: &mut dyn Probe,
     observer: &dyn Observer,
 ) -> Result<Vec<f32>> {
     let tokens = Tensor::from_vec(ids.repeat(rows), (rows, ids.len()), decoder.device())?;

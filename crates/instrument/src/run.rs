@@ -7,6 +7,7 @@ use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
 use whyfinder_experiment::{
     Axis, Experiment, Field, Outcome, Part, RunSettings, Site, SitePattern,
 };
+use whyfinder_model::kernel::distribution::distribution;
 use whyfinder_model::{Decoder, LanguageModel, ModelError, Pass, Probe, Unembed};
 
 use crate::error::{InstrumentError, Result};
@@ -14,7 +15,7 @@ use crate::kept::to_host;
 use crate::measure::{Cost, provenance, seconds_per_flop};
 use crate::memory::{Budget, row_bytes, row_flops};
 use crate::question::Question;
-use crate::readout::{Softmax, top_of};
+use crate::readout::top_of;
 use crate::report::{Observer, Progress, Report};
 use crate::site_field::{field, values_at};
 
@@ -148,7 +149,7 @@ pub(crate) fn measure(
     let mut fields = std::mem::take(&mut stream.fields);
     let predictions = predictions(decoder, &result?, wants_logits, settings.top, observer)?;
 
-    let last = Softmax::of(&predictions.last_logits);
+    let last = distribution(&predictions.last_logits);
     let token = |id: u32| TokenProbability {
         id,
         text: model.tokenizer.token_text(id),
@@ -269,7 +270,7 @@ fn predictions(
         let count = step.min(length - first);
         let logits = logits_of(first, count)?;
         for row in logits.chunks_exact(vocab) {
-            let best = top_of(&Softmax::of(row).probabilities, ranks);
+            let best = top_of(&distribution(row).probabilities, ranks);
             // Logits that are not numbers have no best token; their places stay empty.
             for rank in 0..ranks {
                 let (id, p) = best

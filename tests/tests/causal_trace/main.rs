@@ -10,6 +10,7 @@ mod conduct;
 mod engines;
 mod laws;
 mod parity;
+mod random;
 
 const FAMILIES: [&str; 3] = ["gpt2", "llama", "neox"];
 
