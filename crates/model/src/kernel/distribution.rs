@@ -90,7 +90,7 @@ mod tests {
                 assert_eq!(row.top, top);
                 assert!((row.log_sum - sum.ln()).abs() < 1e-6);
                 for (p, term) in row.probabilities.iter().zip(terms) {
-                    assert!((f64::from(*p) - term / sum).abs() < 1e-7);
+                    assert!((f64::from(*p) - term / sum).abs() < 1e-6);
                 }
             }
         }
