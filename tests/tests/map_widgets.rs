@@ -137,6 +137,7 @@ impl Stage {
             .collect();
         let stderr = vec![0.01; n * layers];
         let panels = [TraceKind::Residual, TraceKind::Mlp].map(|kind| TracePanel {
+            estimates: None,
             key: DataKey::new(("trace", kind), self.version),
             kind,
             note: "window 3",

@@ -18,6 +18,7 @@ use whyfinder_model::{LanguageModel, Reference};
 use crate::cells::{Cell, Plan, plan};
 use crate::corruption::CorruptedInput;
 use crate::error::{InstrumentError, Result};
+use crate::estimates::{self, Estimates, Estimating};
 use crate::measure::{Cost, provenance, seconds_per_flop};
 use crate::memory::{Budget, row_bytes, row_flops, tail_row_bytes, vector_bytes};
 use crate::packs::{Cut, Pack, packs};
@@ -39,6 +40,7 @@ struct Prepared {
     plan: Plan,
     /// Of the cells to be run, for the exact engine.
     packs: Vec<Pack>,
+    estimating: Option<Estimating>,
     needs: Needs,
     /// Rows of the reference runs that fit into memory at once.
     row_limit: usize,
@@ -96,12 +98,22 @@ fn prepare(
         samples: input.samples,
         bytes: left,
     };
+    let packs = match trace.engine {
+        Engine::Exact => packs(&plan.run, cut),
+        Engine::Plain => Vec::new(),
+    };
+    // The gradient goes through all that a severed run is kept from.
+    let estimating = if trace.severed.is_empty() {
+        let flops: f64 = packs.iter().map(|pack| pack.flops).sum();
+        let sweep = flops / row_flops(config, input.ids.len(), config.layers, 1);
+        Estimating::plan(config, &input, sweep, left)
+    } else {
+        None
+    };
     Ok(Prepared {
         row_limit: usize::try_from(left / row).unwrap_or(usize::MAX),
-        packs: match trace.engine {
-            Engine::Exact => packs(&plan.run, cut),
-            Engine::Plain => Vec::new(),
-        },
+        packs,
+        estimating,
         question,
         input,
         plan,
@@ -126,7 +138,12 @@ impl Prepared {
             Engine::Plain => sweep::passes(&self.plan, &self.input),
             Engine::Exact => self.sweep_flops() / self.row_flops(model),
         };
-        self.references() as f64 + sweep
+        let estimates = self.estimating.map_or(0.0, |how| how.passes);
+        let estimates = match engine {
+            Engine::Plain => 0.0,
+            Engine::Exact => estimates,
+        };
+        self.references() as f64 + estimates + sweep
     }
 
     /// Arithmetic of one row through the whole network.
@@ -143,7 +160,8 @@ impl Prepared {
     fn bytes(&self) -> u64 {
         let references = self.references().min(self.row_limit) as u64 * self.row_bytes;
         let packs = self.packs.iter().map(|pack| pack.bytes).max().unwrap_or(0);
-        self.kept_bytes + references.max(packs)
+        let estimates = self.estimating.map_or(0, |how| how.bytes);
+        self.kept_bytes + references.max(packs).max(estimates)
     }
 }
 
@@ -180,6 +198,7 @@ pub(crate) fn measure(
         input,
         plan,
         packs,
+        estimating,
         needs,
         row_limit,
         ..
@@ -229,6 +248,23 @@ pub(crate) fn measure(
         summary: summary.clone(),
         distributions: distributions.clone(),
     });
+    let mut order = None;
+    if let Some(how) = estimating {
+        let from = Estimates {
+            decoder,
+            input,
+            runs: &runs,
+            kinds: &trace.kinds,
+            readout: &readout,
+        };
+        let effects = from.effects(&plan.run, how.rows, observer)?;
+        for grid in &mut grids {
+            let layers = decoder.config().layers;
+            let cells = estimates::of_kind(plan, &effects, grid.kind, layers);
+            observer.report(Report::Field(grid.estimated(cells)));
+        }
+        order = Some(estimates::largest_first(packs, &effects));
+    }
     let sweep = Sweep {
         decoder,
         question,
@@ -246,6 +282,7 @@ pub(crate) fn measure(
     };
     let tokens = corrupted.tokens(&tracked, &text);
     let corrupted = (&corrupted.samples[..], &tokens);
+    let packs = order.as_ref().unwrap_or(packs);
     sweep.measure(plan, packs, corrupted, observer, &mut store)?;
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(Outcome {
@@ -390,6 +427,8 @@ fn references(
 struct Grid {
     kind: TraceKind,
     effect: Field,
+    /// What the gradient says that the cells will be.
+    estimate: Option<Field>,
     top: Field,
     top_probability: Field,
     tracked: Field,
@@ -428,10 +467,27 @@ impl Grid {
         Self {
             kind,
             effect,
+            estimate: None,
             top: Field::unmeasured(&named("top"), ranks()),
             top_probability: Field::unmeasured(&named("top.probability"), ranks()),
             tracked: Field::unmeasured(&named("tracked"), with(ids)),
         }
+    }
+
+    /// Takes the estimated effect of each cell, by its index, and gives the field of estimates: values of the metric, as
+    /// the cells have them.
+    fn estimated(&mut self, effects: Vec<(usize, f32)>) -> Field {
+        let name = format!("{}.estimate", self.kind.name());
+        let mut field = Field::unmeasured(&name, self.effect.axes.clone());
+        field.metric = self.effect.metric;
+        field.reference.clone_from(&self.effect.reference);
+        let floor = field.reference.get("corrupted").copied();
+        for (cell, effect) in effects {
+            field.values[cell] = floor.unwrap_or(0.0) + effect;
+            field.mask[cell] = true;
+        }
+        self.estimate = Some(field.clone());
+        field
     }
 
     fn store(&mut self, measured: &MeasuredCell) {
@@ -475,6 +531,7 @@ fn fields(grids: Vec<Grid>) -> Vec<Field> {
     let mut beside = Vec::new();
     for grid in grids {
         effects.push(grid.effect);
+        beside.extend(grid.estimate);
         beside.extend([grid.top, grid.top_probability, grid.tracked]);
     }
     effects.extend(beside);

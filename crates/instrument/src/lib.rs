@@ -12,6 +12,7 @@ mod cells;
 mod continuation;
 mod corruption;
 pub mod error;
+mod estimates;
 mod faithfulness;
 mod full_pass;
 mod gradient;

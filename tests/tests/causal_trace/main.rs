@@ -8,6 +8,7 @@ use whyfinder_model::{LanguageModel, OpenOptions, open};
 
 mod conduct;
 mod engines;
+mod estimates;
 mod laws;
 mod parity;
 mod random;
