@@ -66,6 +66,10 @@ pub(crate) fn draw(
 fn build(data: &TraceGrid<'_>, panel: &TracePanel<'_>, shape: MapShape) -> Option<MapArray> {
     let flags = (0..shape.cells())
         .map(|index| {
+            if panel.estimated(index).is_some() {
+                // Nothing to build on, as long as it has not been measured.
+                return flag::MEASURED | flag::NOT_SIGNIFICANT;
+            }
             if !panel.measured.get(index).copied().unwrap_or(false) {
                 return 0;
             }
@@ -79,7 +83,9 @@ fn build(data: &TraceGrid<'_>, panel: &TracePanel<'_>, shape: MapShape) -> Optio
             }
         })
         .collect();
-    MapArray::new(shape, panel.values.to_vec())
+    let values = panel.values.iter().enumerate();
+    let values = values.map(|(index, &value)| panel.estimated(index).unwrap_or(value));
+    MapArray::new(shape, values.collect())
         .and_then(|map| map.with_flags(flags))
         .ok()
 }

@@ -63,6 +63,8 @@ pub struct TracePanel<'a> {
     pub stderr: Option<&'a [f32]>,
     /// True where a cell has been measured.
     pub measured: &'a [bool],
+    /// What each cell is expected to be, drawn hatched until it is measured; NaN where unknown.
+    pub estimates: Option<&'a [f32]>,
 }
 
 /// A causal trace with its references.
@@ -151,6 +153,13 @@ impl TracePanel<'_> {
     pub(crate) fn value(&self, index: usize) -> Option<f32> {
         self.measured.get(index).filter(|&&m| m)?;
         self.values.get(index).copied().filter(|v| v.is_finite())
+    }
+
+    /// What a cell that has not been measured yet is expected to be.
+    pub(crate) fn estimated(&self, index: usize) -> Option<f32> {
+        let open = !self.measured.get(index).copied().unwrap_or(false);
+        let value = self.estimates?.get(index).copied();
+        value.filter(|value| open && value.is_finite())
     }
 
     pub(crate) fn stderr_at(&self, index: usize) -> Option<f32> {
@@ -250,7 +259,13 @@ pub fn trace_grid(
         whyfinder_paint::Theme::Dark => "Brighter",
         whyfinder_paint::Theme::Light => "Darker",
     };
-    let hint = format!("{brighter}: closer to the clean run · hatched: |effect| < 2 s.e.");
+    let cells = 0..data.tokens.len() * data.layers;
+    let waiting = |p: &TracePanel<'_>| cells.clone().any(|index| p.estimated(index).is_some());
+    let hatched = match data.panels.iter().any(waiting) {
+        true => "estimated, not measured yet, or |effect| < 2 s.e.",
+        false => "|effect| < 2 s.e.",
+    };
+    let hint = format!("{brighter}: closer to the clean run · hatched: {hatched}");
     let painter = ui.painter_at(rect);
     readout::draw(&painter, look, line, read.as_ref(), &hint);
     result.responses = inputs.into_iter().map(|(response, ..)| response).collect();
@@ -438,7 +453,13 @@ fn readout_of(data: &TraceGrid<'_>, panel: &TracePanel<'_>, cell: Cell) -> Reado
     let Some(value) = panel.value(index) else {
         return Readout {
             place,
-            value: "not measured yet".to_string(),
+            value: match panel.estimated(index) {
+                Some(value) => format!(
+                    "about {}, not measured yet",
+                    signed_number(value - data.corrupted)
+                ),
+                None => "not measured yet".to_string(),
+            },
             note: kind.to_string(),
         };
     };

@@ -47,11 +47,20 @@ pub struct TraceResult {
     pub distributions: Vec<Distribution>,
     /// One field over token and layer per kind.
     pub grids: Vec<Field>,
+    /// What a gradient said beforehand, one field over token and layer per kind; empty where none was made.
+    pub estimates: Vec<Field>,
     /// The patched runs' next tokens, by kind and row-major cell.
     pub cells: HashMap<(TraceKind, usize), CellTokens>,
     pub complete: bool,
     /// Changes whenever a cell arrives.
     pub version: u64,
+}
+
+/// How the names of estimates end.
+const ESTIMATE: &str = ".estimate";
+
+fn estimate_name(kind: TraceKind) -> String {
+    format!("{}{ESTIMATE}", kind.name())
 }
 
 impl Attention {
@@ -197,6 +206,7 @@ impl TraceResult {
             summary: Summary::default(),
             distributions: Vec::new(),
             grids: Vec::new(),
+            estimates: Vec::new(),
             cells: HashMap::new(),
             complete: false,
             version,
@@ -214,6 +224,10 @@ impl TraceResult {
                 self.grids = fields;
                 self.summary = summary;
                 self.distributions = distributions;
+            }
+            Report::Field(field) if field.name.ends_with(ESTIMATE) => {
+                self.estimates.retain(|other| other.name != field.name);
+                self.estimates.push(field);
             }
             Report::Field(field) => match self.grids.iter_mut().find(|g| g.name == field.name) {
                 Some(grid) => *grid = field,
@@ -243,6 +257,10 @@ impl TraceResult {
             .into_iter()
             .filter_map(|k| outcome.field(k.name()).cloned())
             .collect();
+        self.estimates = TraceKind::ALL
+            .into_iter()
+            .filter_map(|k| outcome.field(&estimate_name(k)).cloned())
+            .collect();
         self.complete = true;
         self.version += 1;
     }
@@ -250,6 +268,12 @@ impl TraceResult {
     /// The grid of one kind, over token and layer.
     pub fn grid(&self, kind: TraceKind) -> Option<&Field> {
         self.grids.iter().find(|g| g.name == kind.name())
+    }
+
+    /// The estimates of one kind, over token and layer.
+    pub fn estimate(&self, kind: TraceKind) -> Option<&Field> {
+        let name = estimate_name(kind);
+        self.estimates.iter().find(|field| field.name == name)
     }
 
     /// How the trace was set; `None` if the experiment is no trace.
@@ -388,6 +412,18 @@ mod tests {
         assert_ne!(result.version, version);
         assert_eq!(result.strongest(), Some((TraceKind::Residual, 1, 1)));
         assert!(result.cells.contains_key(&(TraceKind::Residual, 3)));
+    }
+
+    #[test]
+    fn estimates_stand_beside_the_cells_and_count_for_none() {
+        let mut result = trace();
+        let axes = result.grids[0].axes.clone();
+        let estimate = Field::measured("residual.estimate", axes, vec![0.5; 6]).expect("fits");
+        result.receive(Report::Field(estimate.clone()));
+        assert_eq!(result.measured(), (0, 6));
+        assert_eq!(result.strongest(), None);
+        assert_eq!(result.estimate(TraceKind::Residual), Some(&estimate));
+        assert_eq!(result.estimate(TraceKind::Mlp), None);
     }
 
     #[test]

@@ -96,6 +96,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 values: &grid.values,
                 stderr: grid.effect_errors(),
                 measured: &grid.mask,
+                estimates: trace.estimate(kind).map(|field| field.values.as_slice()),
             })
         })
         .collect();
