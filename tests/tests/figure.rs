@@ -54,6 +54,7 @@ fn outcome(instrument: InstrumentSettings, fields: Vec<Field>, tokens: &[&str]) 
             ..Provenance::default()
         },
         distributions: Vec::new(),
+        attention: Vec::new(),
     }
 }
 

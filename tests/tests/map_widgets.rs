@@ -6,14 +6,14 @@ use egui::{Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, TouchP
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use whyfinder::maps::{
-    AtlasData, AtlasResponse, AtlasState, Cell, ColourBar, ColourRange, DataKey, Head, HeadData,
-    HeadState, Linked, MapGpu, MapLook, MapResponse, Mark, SampleStrip, TokenBars,
-    TokenLinesResponse, TokenLinesState, TokenSide, TraceCell, TraceGrid, TraceKind, TracePanel,
-    TraceResponse, TraceState, attention_atlas, colour_bar, distribution_bars, head_view,
-    sample_strip, token_lines, trace_grid,
+    AtlasData, AtlasResponse, AtlasState, AtlasWeights, Cell, ColourBar, ColourRange, DataKey,
+    Head, HeadData, HeadState, HeadWeights, Linked, MapGpu, MapLook, MapResponse, Mark,
+    SampleStrip, TokenBars, TokenLinesResponse, TokenLinesState, TokenSide, TraceCell, TraceGrid,
+    TraceKind, TracePanel, TraceResponse, TraceState, attention_atlas, colour_bar,
+    distribution_bars, head_view, sample_strip, token_lines, trace_grid,
 };
 use whyfinder::window::fonts;
-use whyfinder_paint::ColourMap;
+use whyfinder_paint::{ColourMap, Reduction};
 
 const TOKENS: [&str; 6] = ["The", " Or", "vane", " Tower", " is", "\n"];
 const LAYERS: usize = 3;
@@ -123,7 +123,8 @@ impl Stage {
             head: 0,
             queries: n,
             keys: n,
-            values: &self.attention[..n * n],
+            weights: HeadWeights::Whole(&self.attention[..n * n]),
+            within: Reduction::MaxAbs,
             tokens: &self.tokens,
             subject: Some((1, 4)),
             causal: true,
@@ -177,7 +178,7 @@ impl Stage {
                     heads: self.heads,
                     queries: n,
                     keys: n,
-                    values: &self.attention,
+                    weights: AtlasWeights::Whole(&self.attention),
                     tokens: &self.tokens,
                     causal: true,
                 };

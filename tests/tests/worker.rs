@@ -147,6 +147,7 @@ impl Laboratory for Rehearsal {
             summary: Summary::default(),
             provenance: Provenance::default(),
             distributions: Vec::new(),
+            attention: Vec::new(),
         })
     }
 }

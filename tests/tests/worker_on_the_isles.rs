@@ -49,6 +49,7 @@ fn patterns() -> Experiment {
         run: RunSettings {
             sites: vec!["blocks.*.attn.hook_pattern".parse().expect("a site")],
             top: 5,
+            attention: false,
         },
     })
 }

@@ -27,15 +27,19 @@ pub mod raster;
 pub mod raster_paint;
 pub mod reach_contour;
 pub(crate) mod readout;
+pub(crate) mod recorded_atlas;
 pub mod region;
 pub mod region_box;
 pub mod sample_strip;
 pub mod swipe;
+pub mod tile_shelf;
+pub(crate) mod tiled_head;
 pub mod token_lines;
 pub(crate) mod token_strokes;
 pub mod token_text;
 pub(crate) mod trace_cells;
 pub mod trace_grid;
+pub mod weights;
 
 pub use attention_atlas::{
     AtlasData, AtlasResponse, AtlasState, Head, StrongestPair, atlas_switches, attention_atlas,
@@ -62,8 +66,10 @@ pub use raster_paint::{Treatment, paint_raster};
 pub use region::{Region, Sides};
 pub use region_box::{RegionResponse, region_box, region_outline};
 pub use sample_strip::{SampleStrip, sample_strip};
+pub use tile_shelf::TileShelf;
 pub use token_lines::{TokenLinesResponse, TokenLinesState, TokenSide, token_lines};
 pub use token_text::{read_number, short_number, signed_number, visible_token, with_error};
 pub use trace_grid::{
     TraceCell, TraceGrid, TraceKind, TracePanel, TraceResponse, TraceState, trace_grid,
 };
+pub use weights::{AtlasWeights, HeadWeights, RecordedHead};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use whyfinder_worker::Wake;
 
 pub mod application;
+pub mod attention;
 pub mod background;
 pub mod command;
 pub mod dialogs;

@@ -115,6 +115,18 @@ pub struct RunSettings {
     pub sites: Vec<SitePattern>,
     /// How many of the most likely next tokens to keep at every position.
     pub top: usize,
+    /// Keep what the attention of every head can be computed from, at any length: queries, keys, normalisers and
+    /// overviews, not the pattern itself.
+    #[serde(skip_serializing_if = "is_false")]
+    pub attention: bool,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// How the cause is disturbed.
@@ -187,6 +199,7 @@ impl Default for RunSettings {
         Self {
             sites: Vec::new(),
             top: 10,
+            attention: false,
         }
     }
 }

@@ -82,7 +82,7 @@ const INPUT: &[(&str, Holds)] = &[
     ("answer", Text),
     ("foil", Text),
 ];
-const RUN: &[(&str, Holds)] = &[("sites", TextList), ("top", Other)];
+const RUN: &[(&str, Holds)] = &[("sites", TextList), ("top", Other), ("attention", Other)];
 const NOISE: &[(&str, Holds)] = &[
     ("kind", Text),
     ("scale", Other),

@@ -5,6 +5,8 @@
 //!
 //! This room knows serde and file formats. It must never know candle, egui or wgpu.
 
+pub mod attention;
+mod attention_files;
 pub mod date;
 mod document;
 pub mod error;
@@ -30,6 +32,7 @@ mod validate_image;
 pub mod whole_file;
 pub mod write;
 
+pub use attention::AttentionRecord;
 pub use error::ExperimentError;
 pub use experiment::{
     Corruption, Engine, Experiment, Input, InstrumentSettings, RunSettings, TraceKind,

@@ -1,10 +1,11 @@
 //! The whole answer to an experiment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Experiment, Field, Provenance};
+use crate::{AttentionRecord, Experiment, Field, Provenance};
 
 /// A token with its probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +146,8 @@ pub struct Outcome {
     pub summary: Summary,
     pub provenance: Provenance,
     pub distributions: Vec<Distribution>,
+    /// Attention of each layer, in order, where a run was asked to keep it.
+    pub attention: Vec<Arc<AttentionRecord>>,
 }
 
 impl Outcome {

@@ -10,7 +10,9 @@ use zip::ZipArchive;
 
 use crate::npy::{Stored, Values};
 use crate::result_write::NPZ;
-use crate::{Axis, Experiment, ExperimentError, Field, Labels, Metric, Outcome, Provenance};
+use crate::{
+    Axis, Experiment, ExperimentError, Field, Labels, Metric, Outcome, Provenance, attention_files,
+};
 
 /// Most bytes that the members of one archive may unpack to.
 const MAX_BYTES: u64 = 8 << 30;
@@ -66,6 +68,7 @@ fn outcome<R: Read + Seek>(reader: R) -> Result<Outcome, String> {
         summary: members.json("summary")?.unwrap_or_default(),
         provenance,
         distributions: members.json("distributions")?.unwrap_or_default(),
+        attention: attention_files::read(&members.order, |name| members.arrays.get(name))?,
     })
 }
 

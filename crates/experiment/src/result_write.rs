@@ -11,7 +11,9 @@ use zip::{CompressionMethod, ZipWriter};
 use crate::npy::{Stored, Values};
 use crate::outcome::{Distribution, Summary};
 use crate::whole_file::stage;
-use crate::{Experiment, ExperimentError, Field, Labels, Outcome, Provenance, to_json};
+use crate::{
+    Experiment, ExperimentError, Field, Labels, Outcome, Provenance, attention_files, to_json,
+};
 
 pub(crate) const NPZ: &str = "result.npz";
 const JSON: &str = "result.json";
@@ -22,6 +24,8 @@ const JSON: &str = "result.json";
 /// order); where there are any `F.stderr`, `F.count`, `F.samples` (one more axis), `F.paired_with` (the samples of the
 /// run that effects are measured against), `F.effect_stderr`, `F.zero_below` (smaller
 /// means are zero), `F.metric`, `F.reference.NAME`.
+/// Where a run kept its attention, `attention.L.queries`, `.keys`, `.top`, `.log_sum`, `.form`, `.mean` and `.max` of
+/// each layer L (see [`crate::attention`]).
 /// Labels are `axis.NAME`, or `F.axis.NAME` where another field has an axis of that name with other labels. Of the
 /// whole: `experiment`, `provenance`, `summary`, `distributions` (JSON text) and `reference.NAME`.
 ///
@@ -99,6 +103,9 @@ fn archive(outcome: &Outcome) -> Result<Vec<u8>, ExperimentError> {
     for field in &outcome.fields {
         check(field)?;
         field_members(field, &mut labels, &mut members);
+    }
+    for record in &outcome.attention {
+        members.extend(attention_files::members(record));
     }
     pack(&members).map_err(|e| {
         ExperimentError::invalid(format!("The result's arrays cannot be packed: {e}."))

@@ -114,7 +114,7 @@ fn check_subject(input: &Input) -> Result<(), ExperimentError> {
 }
 
 fn check_run(run: &RunSettings) -> Result<(), ExperimentError> {
-    if run.top == 0 && run.sites.is_empty() {
+    if run.top == 0 && run.sites.is_empty() && !run.attention {
         return refuse(
             "The experiment keeps nothing; name sites in [run] or set run.top to at least 1.",
         );

@@ -283,6 +283,7 @@ pub(crate) fn measure(
         summary,
         provenance: provenance(model),
         distributions: Vec::new(),
+        attention: Vec::new(),
     })
 }
 

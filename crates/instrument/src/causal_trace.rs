@@ -291,6 +291,7 @@ pub(crate) fn measure(
         summary,
         provenance: provenance(model)?,
         distributions,
+        attention: Vec::new(),
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod attention_places;
+mod attention_recorder;
 mod attribution;
 mod causal_effect_map;
 mod causal_trace;

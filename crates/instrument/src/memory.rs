@@ -30,6 +30,14 @@ pub(crate) fn row_bytes(config: &DecoderConfig, length: usize) -> u64 {
     F32 * (per_token as u64 * length as u64 + 3 * config.vocab as u64)
 }
 
+/// As [`row_bytes`], of a pass that makes scores and patterns for a few queries at a time and keeps none.
+pub(crate) fn streamed_row_bytes(config: &DecoderConfig, length: usize) -> u64 {
+    let square = F32 * 2 * (config.heads * length * length) as u64;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let blocks = F32 * (2 * threads * 64 * length) as u64;
+    row_bytes(config, length) - square + blocks
+}
+
 /// Bytes of `count` vectors of the model's width.
 pub(crate) fn vector_bytes(config: &DecoderConfig, count: usize) -> u64 {
     F32 * count as u64 * config.d_model as u64

@@ -1,7 +1,9 @@
 //! What an instrument says while it works.
 
+use std::sync::Arc;
+
 use whyfinder_experiment::outcome::Summary;
-use whyfinder_experiment::{Field, outcome::Distribution};
+use whyfinder_experiment::{AttentionRecord, Field, outcome::Distribution};
 
 /// Receives the answer as it is measured.
 pub trait Observer {
@@ -25,6 +27,8 @@ pub enum Report {
     },
     /// A whole field at once.
     Field(Field),
+    /// The attention of one layer, in the order of the layers.
+    Attention(Arc<AttentionRecord>),
     /// Cells of a field announced by `Started`.
     Cells {
         field: String,

@@ -10,10 +10,11 @@ use whyfinder_experiment::{
 use whyfinder_model::kernel::distribution::distribution;
 use whyfinder_model::{Decoder, LanguageModel, ModelError, Pass, Probe, Unembed};
 
+use crate::attention_recorder::{AttentionRecorder, recorded_bytes};
 use crate::error::{InstrumentError, Result};
 use crate::kept::to_host;
 use crate::measure::{Cost, provenance, seconds_per_flop};
-use crate::memory::{Budget, row_bytes, row_flops};
+use crate::memory::{Budget, row_bytes, row_flops, streamed_row_bytes};
 use crate::question::Question;
 use crate::readout::top_of;
 use crate::report::{Observer, Progress, Report};
@@ -23,6 +24,12 @@ use crate::site_field::{field, values_at};
 const BYTES_PER_VALUE: u64 = 10;
 /// Logits that are held at once.
 const LOGITS_AT_ONCE: usize = 8 << 20;
+
+/// Whether any of the sites is as large as the tokens' square.
+fn whole_pattern(sites: &[Site]) -> bool {
+    let whole = [Part::AttnScoresUnmasked, Part::AttnScores, Part::Pattern];
+    sites.iter().any(|site| whole.contains(&site.part))
+}
 
 struct Prepared {
     question: Question,
@@ -58,12 +65,26 @@ fn prepare(
         .map(|site| values_at(site.part, config, length))
         .sum();
     let logits = LOGITS_AT_ONCE.min(length * config.vocab) as u64 * 8;
-    let bytes = values as u64 * BYTES_PER_VALUE + row_bytes(config, length) + logits;
+    let pass = if whole_pattern(&sites) {
+        row_bytes(config, length)
+    } else {
+        streamed_row_bytes(config, length)
+    };
+    let recorded = if settings.attention {
+        recorded_bytes(config, length)
+    } else {
+        0
+    };
+    let bytes = values as u64 * BYTES_PER_VALUE + recorded + pass + logits;
     if bytes > budget.bytes {
         return Err(InstrumentError::Memory {
             needed_bytes: bytes,
             available_bytes: budget.bytes,
-            advice: "keep fewer sites or shorten the prompt",
+            advice: if whole_pattern(&sites) {
+                "keep `attention = true` in place of patterns and scores, or shorten the prompt"
+            } else {
+                "keep fewer sites or shorten the prompt"
+            },
         });
     }
     Ok(Prepared {
@@ -131,7 +152,16 @@ pub(crate) fn measure(
         wanted: &settings.sites,
         texts: &question.texts,
         fields: Vec::new(),
-        total: sites.len(),
+        recorder: settings
+            .attention
+            .then(|| AttentionRecorder::new(model.config())),
+        done: 0,
+        total: sites.len()
+            + if settings.attention {
+                model.config().layers
+            } else {
+                0
+            },
         cancelled: false,
     };
     let pass = Pass {
@@ -147,6 +177,10 @@ pub(crate) fn measure(
         return Err(InstrumentError::Cancelled);
     }
     let mut fields = std::mem::take(&mut stream.fields);
+    let attention = stream
+        .recorder
+        .take()
+        .map_or_else(Vec::new, AttentionRecorder::into_records);
     let predictions = predictions(decoder, &result?, wants_logits, settings.top, observer)?;
 
     let last = distribution(&predictions.last_logits);
@@ -181,6 +215,7 @@ pub(crate) fn measure(
             name: "clean".to_string(),
             top: clean,
         }],
+        attention,
     })
 }
 
@@ -190,6 +225,8 @@ struct Stream<'a> {
     wanted: &'a [SitePattern],
     texts: &'a [String],
     fields: Vec<Field>,
+    recorder: Option<AttentionRecorder<'a>>,
+    done: usize,
     total: usize,
     cancelled: bool,
 }
@@ -198,11 +235,21 @@ impl Stream<'_> {
     fn keeps(&self, site: Site) -> bool {
         self.wanted.iter().any(|pattern| pattern.matches(site))
     }
+
+    fn progress(&mut self) {
+        self.done += 1;
+        self.observer.report(Report::Progress(Progress {
+            done: self.done,
+            total: self.total,
+            seconds_left: None,
+        }));
+    }
 }
 
 impl Probe for Stream<'_> {
     fn wants(&self, site: Site) -> bool {
-        self.keeps(site) || site.part == Part::ResidPost
+        let recorded = self.recorder.as_ref().is_some_and(|r| r.wants(site.part));
+        self.keeps(site) || recorded || site.part == Part::ResidPost
     }
 
     fn at(&mut self, site: Site, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
@@ -214,11 +261,21 @@ impl Probe for Stream<'_> {
             let field = field(site, &value, self.texts)?;
             self.observer.report(Report::Field(field.clone()));
             self.fields.push(field);
-            self.observer.report(Report::Progress(Progress {
-                done: self.fields.len(),
-                total: self.total,
-                seconds_left: None,
-            }));
+            self.progress();
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let (observer, cancelled) = (&*self.observer, &mut self.cancelled);
+            let record = recorder.see(site, &value, &mut || {
+                *cancelled = observer.cancelled();
+                if *cancelled {
+                    return Err(ModelError::Input("The run was cancelled.".into()));
+                }
+                Ok(())
+            })?;
+            if let Some(record) = record {
+                self.observer.report(Report::Attention(record));
+                self.progress();
+            }
         }
         Ok(value)
     }

@@ -8,6 +8,8 @@ pub mod activation;
 pub mod attention;
 mod attention_backward;
 mod attention_blocks;
+pub mod attention_record;
+pub mod attention_tile;
 pub mod channel_parts;
 pub mod channels;
 pub mod convolution;

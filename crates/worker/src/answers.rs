@@ -27,7 +27,9 @@ impl Answers {
 
     /// Answers a request that cannot be served.
     pub(crate) fn refuse(&self, request: Request, message: String) {
-        self.send(match request {
+        let event = match request {
+            // The overview stays where a tile does not come.
+            Request::Tiles(_) => return,
             Request::Open { model } => Event::OpenFailed { model, message },
             Request::Tokenize {
                 model,
@@ -45,6 +47,7 @@ impl Answers {
             Request::Start { job, .. } | Request::Estimate { job, .. } => {
                 Event::Failed { job, message }
             }
-        });
+        };
+        self.send(event);
     }
 }

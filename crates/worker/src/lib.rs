@@ -17,8 +17,11 @@ mod opened;
 mod outcomes;
 mod queue;
 mod thread;
+mod tiles;
 
 pub use laboratory::{Failure, Laboratory, TokenizedText};
 pub use memory::{MemoryBudget, human_bytes};
-pub use protocol::{Estimate, Event, ImageNetwork, JobId, OpenedModel, Request, Tokenized};
+pub use protocol::{
+    Estimate, Event, ImageNetwork, JobId, OpenedModel, Request, TileRequest, Tokenized,
+};
 pub use worker::{Wake, Worker, WorkerOptions};

@@ -82,7 +82,7 @@ impl Observer for PacedObserver<'_> {
                 gathered.progress = Some(progress);
                 self.flush_if_due();
             }
-            Report::Started { .. } | Report::Field(_) => {
+            Report::Started { .. } | Report::Field(_) | Report::Attention(_) => {
                 self.flush();
                 (self.send)(report);
             }

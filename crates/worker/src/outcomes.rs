@@ -32,7 +32,8 @@ impl Outcomes {
 
     /// Keeps an outcome unless it alone is too large; the oldest make room.
     pub(crate) fn put(&mut self, key: String, outcome: Arc<Outcome>) {
-        let bytes = outcome.fields.iter().map(bytes_of).sum::<u64>();
+        let attention = outcome.attention.iter().map(|record| record.bytes());
+        let bytes = outcome.fields.iter().map(bytes_of).chain(attention).sum();
         if bytes > self.most_bytes {
             return;
         }
@@ -86,6 +87,7 @@ mod tests {
             summary: Summary::default(),
             provenance: Provenance::default(),
             distributions: Vec::new(),
+            attention: Vec::new(),
         })
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use whyfinder_experiment::{Experiment, Outcome};
+use whyfinder_experiment::{AttentionRecord, Experiment, Outcome};
 use whyfinder_instrument::Report;
+use whyfinder_model::kernel::attention_tile::{Tile, TileId};
 
 /// Names a job; chosen by the asker, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +24,17 @@ pub enum Request {
     Start { job: JobId, experiment: Experiment },
     /// Says what an experiment would cost, without running it.
     Estimate { job: JobId, experiment: Experiment },
+    /// Computes tiles of a head's attention, beside whatever else runs. What an earlier request of this kind asked for
+    /// and has not been begun is dropped: only what is in view matters.
+    Tiles(TileRequest),
+}
+
+/// Tiles of one head, the most wanted first.
+#[derive(Clone, Debug)]
+pub struct TileRequest {
+    pub record: Arc<AttentionRecord>,
+    pub head: usize,
+    pub tiles: Vec<TileId>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +71,8 @@ pub enum Event {
         job: JobId,
         estimate: Estimate,
     },
+    /// A tile that was asked for; it has no cells if it lies outside its head.
+    Tile(Arc<Tile>),
     Cancelled {
         job: JobId,
     },

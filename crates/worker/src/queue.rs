@@ -117,7 +117,7 @@ impl Queue {
 pub(crate) fn job_of(request: &Request) -> Option<JobId> {
     match request {
         Request::Start { job, .. } | Request::Estimate { job, .. } => Some(*job),
-        Request::Open { .. } | Request::Tokenize { .. } => None,
+        Request::Open { .. } | Request::Tokenize { .. } | Request::Tiles(_) => None,
     }
 }
 

@@ -81,6 +81,8 @@ impl<L: Laboratory> Thread<'_, L> {
                 Ok(kept) => tokenize(&self.laboratory, &kept.model, request, self.answers),
                 Err(failure) => self.answers.refuse(request, failure.to_string()),
             },
+            // Served by threads of their own; see `tiles`.
+            Request::Tiles(_) => {}
             Request::Start { job, experiment } => {
                 let done = self.start(job, experiment, cancel);
                 self.end(job, done, cancel);

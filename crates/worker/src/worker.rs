@@ -16,6 +16,7 @@ use crate::memory::MemoryBudget;
 use crate::protocol::{Event, JobId, Request};
 use crate::queue::{Found, Queue, job_of};
 use crate::thread;
+use crate::tiles::TileDesk;
 
 /// The walk over a gradient's graph is recursive: a chain of 10 000 operations overflows the usual 2 MiB.
 const STACK_BYTES: usize = 64 << 20;
@@ -28,7 +29,8 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// One thread that owns models and devices.
 ///
-/// Every [`Request`] is answered: `Open` by `Opened` or `OpenFailed`, `Tokenize` by `Tokenized`, and a job by exactly
+/// Every [`Request`] is answered: `Open` by `Opened` or `OpenFailed`, `Tokenize` by `Tokenized`, `Tiles` by a `Tile`
+/// each unless a later request came before them, and a job by exactly
 /// one of `Finished`, `Estimated`, `Cancelled` and `Failed`. A job whose model cannot be opened gets `OpenFailed` and
 /// then `Failed`. Dropping the worker cancels what runs and ends the thread.
 pub struct Worker {
@@ -36,6 +38,7 @@ pub struct Worker {
     answers: Answers,
     events: Receiver<Event>,
     thread: Option<JoinHandle<()>>,
+    tiles: TileDesk,
     /// Why there is no thread.
     broken: Option<String>,
 }
@@ -101,6 +104,7 @@ impl Worker {
             ),
         };
         Self {
+            tiles: TileDesk::open(&answers),
             queue,
             answers,
             events,
@@ -111,6 +115,10 @@ impl Worker {
 
     /// Hands over a request; never waits.
     pub fn send(&self, request: Request) {
+        if let Request::Tiles(request) = request {
+            self.tiles.ask(request);
+            return;
+        }
         if let Some(reason) = &self.broken {
             self.answers.refuse(request, reason.clone());
             return;

@@ -64,6 +64,7 @@ fn outcome() -> Outcome {
             name: "clean".into(),
             top: vec![token(0.3), token(0.1)],
         }],
+        attention: Vec::new(),
     }
 }
 

@@ -111,6 +111,7 @@ pub(crate) fn restored_outcome(experiment: Experiment) -> Outcome {
         provenance: Provenance::default(),
         distributions: Vec::new(),
         experiment,
+        attention: Vec::new(),
     }
 }
 
@@ -263,6 +264,7 @@ pub(crate) fn outcome(experiment: Experiment) -> Outcome {
         provenance: Provenance::default(),
         distributions: Vec::new(),
         experiment,
+        attention: Vec::new(),
     }
 }
 
@@ -311,6 +313,7 @@ pub(crate) fn curves(experiment: Experiment) -> Outcome {
         provenance: Provenance::default(),
         distributions: Vec::new(),
         experiment,
+        attention: Vec::new(),
     }
 }
 
@@ -342,6 +345,7 @@ pub(crate) fn attention(experiment: Experiment) -> Outcome {
         provenance: Provenance::default(),
         distributions: Vec::new(),
         experiment,
+        attention: Vec::new(),
     }
 }
 
@@ -383,6 +387,7 @@ pub(crate) fn tried(experiment: Experiment) -> Outcome {
         provenance: Provenance::default(),
         distributions: Vec::new(),
         experiment,
+        attention: Vec::new(),
     }
 }
 

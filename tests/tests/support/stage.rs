@@ -110,6 +110,7 @@ impl Stage {
                     .worker
                     .answer(Event::Tokenized(tokenized(model, text, ticket))),
                 Request::Start { job, experiment } => self.start(job, experiment),
+                Request::Tiles(_) => {}
                 Request::Estimate { job, .. } => self.worker.answer(Event::Estimated {
                     job,
                     estimate: Estimate {
@@ -254,6 +255,7 @@ impl Stage {
                 summary,
                 provenance: Provenance::default(),
                 distributions,
+                attention: Vec::new(),
             }),
             cached: false,
         });
@@ -670,5 +672,6 @@ pub(crate) fn trace_outcome(experiment: Experiment) -> Outcome {
         provenance: Provenance::default(),
         distributions: trace_distributions(),
         experiment,
+        attention: Vec::new(),
     }
 }

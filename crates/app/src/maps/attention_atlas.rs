@@ -13,7 +13,9 @@ use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
 use super::look::{Cell, DataKey, MapLook};
 use super::painted_map::{self, Picture};
 use super::readout::{self, Readout};
+use super::recorded_atlas::{self, ShownHeads};
 use super::token_text::{read_number, short_number, visible_token, whole};
+use super::weights::AtlasWeights;
 
 /// A head's place, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,8 +32,7 @@ pub struct AtlasData<'a> {
     pub heads: usize,
     pub queries: usize,
     pub keys: usize,
-    /// Weights, row-major over layer, head, query, key; NaN where not measured yet.
-    pub values: &'a [f32],
+    pub weights: AtlasWeights<'a>,
     /// One per key; queries are the last of them.
     pub tokens: &'a [String],
     /// Keys after their query are blank.
@@ -189,7 +190,13 @@ pub fn strongest_pair(data: &AtlasData<'_>, head: Head) -> Option<StrongestPair>
     }
     let cells = data.queries * data.keys;
     let tile = head.layer * data.heads + head.head;
-    let weights = data.values.get(tile * cells..(tile + 1) * cells)?;
+    let weights = match data.weights {
+        AtlasWeights::Whole(values) => values.get(tile * cells..(tile + 1) * cells)?,
+        AtlasWeights::Recorded(records) => {
+            let record = records.get(head.layer)?.as_ref()?;
+            return recorded_atlas::strongest_pair(record, head.head);
+        }
+    };
     let mut strongest: Option<StrongestPair> = None;
     for (query, row) in weights.chunks_exact(data.keys.max(1)).enumerate() {
         let seen = if data.causal {
@@ -258,16 +265,24 @@ fn pair_at(ui: &Ui, data: &AtlasData<'_>, grid: &GridFrame, at: egui::Pos2) -> O
     if data.causal && cell.column >= visible_at(cell.row, data.queries, data.keys) {
         return None;
     }
-    let weight = data
-        .values
-        .get(shape.index(cell)?)
-        .filter(|w| w.is_finite())?;
+    let weight = match data.weights {
+        AtlasWeights::Whole(values) => *values.get(shape.index(cell)?)?,
+        AtlasWeights::Recorded(records) => {
+            records
+                .get(cell.tile_row)?
+                .as_ref()?
+                .weight(cell.tile_column, cell.row, cell.column)
+        }
+    };
+    if !weight.is_finite() {
+        return None;
+    }
     let first = data.keys.saturating_sub(data.queries);
     Some(format!(
         "{} → {} {}",
         token(data, first + cell.row),
         token(data, cell.column),
-        short_number(*weight)
+        short_number(weight)
     ))
 }
 
@@ -337,19 +352,7 @@ fn draw(
     selected: Option<Cell>,
     hovered: Option<Cell>,
 ) {
-    let shape = shape_of(data);
-    let per_head = state.per_head;
     let gap = gap(grid.cell_size().min_elem());
-    let picture = Picture {
-        key: DataKey {
-            id: data.key.id.with(("atlas", per_head)),
-            version: data.key.version,
-        },
-        shape,
-        style: state.style(look),
-        tile_gap: Some(gap),
-        build: &|| build(data, shape, per_head),
-    };
     let inside = |cell: Cell| {
         let mut rect = grid.rect(cell);
         rect.max -= vec2(gap, gap);
@@ -360,7 +363,10 @@ fn draw(
         ui.painter_at(grid.frame)
             .add(unseen_ground(look, data, grid, inside));
     }
-    painted_map::paint(ui, look, grid, &picture);
+    match data.weights {
+        AtlasWeights::Whole(values) => paint_whole(ui, look, state, data, values, grid, gap),
+        AtlasWeights::Recorded(_) => paint_recorded(ui, look, state, data, grid, gap),
+    }
     if let Some(cell) = hovered.filter(|&c| selected != Some(c)) {
         cell_ink::hover(&clipped, look, inside(cell));
     }
@@ -381,6 +387,60 @@ fn draw(
         60.0,
     );
     column_numbers_above(painter, look, grid, marked(|c| c.col));
+}
+
+fn paint_whole(
+    ui: &Ui,
+    look: &MapLook,
+    state: &AtlasState,
+    data: &AtlasData<'_>,
+    values: &[f32],
+    grid: &GridFrame,
+    gap: f32,
+) {
+    let (shape, per_head) = (shape_of(data), state.per_head);
+    let picture = Picture {
+        key: DataKey {
+            id: data.key.id.with(("atlas", per_head)),
+            version: data.key.version,
+        },
+        shape,
+        style: state.style(look),
+        tile_gap: Some(gap),
+        build: &|| build(values, shape, per_head, data.causal),
+    };
+    painted_map::paint(ui, look, grid, &picture);
+}
+
+fn paint_recorded(
+    ui: &Ui,
+    look: &MapLook,
+    state: &AtlasState,
+    data: &AtlasData<'_>,
+    grid: &GridFrame,
+    gap: f32,
+) {
+    let AtlasWeights::Recorded(records) = data.weights else {
+        return;
+    };
+    let scale = ui.pixels_per_point();
+    let shown = ShownHeads::of(records, grid, gap, scale, (state.within, state.per_head));
+    let Some(shown) = shown else { return };
+    let shape = shown.shape();
+    let whole = painted_map::view_of(grid, shape_of(data), Some(gap), scale);
+    let pitch = grid.cell_size() * scale;
+    let view = shown.view(&whole, [f64::from(pitch.x), f64::from(pitch.y)]);
+    let picture = Picture {
+        key: DataKey {
+            id: data.key.id.with("recorded atlas"),
+            version: shown.version(data.key.version),
+        },
+        shape,
+        style: state.style(look),
+        tile_gap: Some(gap),
+        build: &|| shown.map(),
+    };
+    painted_map::paint_view(ui, look, grid.frame, &picture, view);
 }
 
 /// A ground behind what a causal model cannot see, so that each tile shows its extent. Only that half of a tile is
@@ -408,8 +468,8 @@ fn unseen_ground(
     mesh
 }
 
-fn build(data: &AtlasData<'_>, shape: MapShape, per_head: bool) -> Option<MapArray> {
-    let mut values = data.values.to_vec();
+fn build(values: &[f32], shape: MapShape, per_head: bool, causal: bool) -> Option<MapArray> {
+    let mut values = values.to_vec();
     if per_head && shape.tile_cells() > 0 {
         for tile in values.chunks_mut(shape.tile_cells()) {
             let largest = tile
@@ -422,7 +482,7 @@ fn build(data: &AtlasData<'_>, shape: MapShape, per_head: bool) -> Option<MapArr
             }
         }
     }
-    painted_map::measured_where_finite(shape, values, data.causal)
+    painted_map::measured_where_finite(shape, values, causal)
 }
 
 #[cfg(test)]
@@ -438,7 +498,7 @@ mod tests {
             heads: 1,
             queries: 3,
             keys: 3,
-            values: &values,
+            weights: AtlasWeights::Whole(&values),
             tokens: &[],
             causal: true,
         };
@@ -448,7 +508,7 @@ mod tests {
         assert_eq!(strongest_pair(&data, Head { layer: 1, head: 0 }), None);
         let nothing = [f32::NAN; 9];
         let empty = AtlasData {
-            values: &nothing,
+            weights: AtlasWeights::Whole(&nothing),
             ..data
         };
         assert_eq!(strongest_pair(&empty, head), None);

@@ -56,6 +56,8 @@ pub(crate) struct Gutters {
 const GAP: f32 = 6.0;
 const WIDEST_ROW_LABEL: f32 = 96.0;
 const LONGEST_COLUMN_LABEL: f32 = 72.0;
+/// A label of one letter and the room around it, points.
+const NARROWEST_LEVEL: f32 = 9.0;
 
 /// Room that labels need around `rows` x `cols` cells in `space`; the same for every zoom, so nothing moves.
 pub(crate) fn gutters(
@@ -281,6 +283,8 @@ pub(crate) fn column_labels(
                 .size()
                 .x
         }
+        // No label fits level into such a column.
+        AxisText::Tokens { .. } if cell < NARROWEST_LEVEL => f32::INFINITY,
         AxisText::Tokens { .. } => shown
             .clone()
             .map(|i| whole(painter, &text.text(i), font, look.muted).size().x)

@@ -1,7 +1,9 @@
 //! One head: query by key, with the tokens on both axes.
 
+use std::fmt::Write;
+
 use egui::{Rect, Role, Sense, Ui, vec2};
-use whyfinder_paint::{ColourMap, MapShape};
+use whyfinder_paint::{ColourMap, MapShape, MapStyle, Reduction};
 
 use super::accessible::describe;
 use super::axis_labels::{AxisText, Marked, column_labels, gutters, row_labels};
@@ -12,7 +14,10 @@ use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
 use super::look::{Cell, DataKey, Linked, MapLook, MapResponse};
 use super::painted_map::{self, Picture};
 use super::readout::{self, Readout};
+use super::tiled_head::{Mosaic, Shown};
+use super::token_lines::TokenSide;
 use super::token_text::{read_number, short_number, visible_token};
+use super::weights::{HeadWeights, RecordedHead};
 
 /// Attention of one head.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +27,9 @@ pub struct HeadData<'a> {
     pub head: usize,
     pub queries: usize,
     pub keys: usize,
-    /// Weights, row-major over query and key; NaN where not measured yet.
-    pub values: &'a [f32],
+    pub weights: HeadWeights<'a>,
+    /// What a pixel shows that covers several weights.
+    pub within: Reduction,
     /// One per key; queries are the last of them.
     pub tokens: &'a [String],
     /// The subject's tokens, half-open.
@@ -39,6 +45,17 @@ pub struct HeadState {
     pub map: ColourMap,
     /// 0 to 1 by default.
     pub range: ColourRange,
+    /// Tokens along each side of a drawn cell, and whether all that shows is there at that fineness; as drawn last.
+    pub drawn: Drawn,
+}
+
+/// How finely a head was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// Tokens along each side of a cell.
+    pub tokens: usize,
+    /// False while tiles are on their way.
+    pub complete: bool,
 }
 
 impl Default for HeadState {
@@ -47,6 +64,10 @@ impl Default for HeadState {
             view: HeatmapView::default(),
             map: ColourMap::Magma,
             range: ColourRange::default(),
+            drawn: Drawn {
+                tokens: 1,
+                complete: true,
+            },
         }
     }
 }
@@ -63,9 +84,8 @@ impl HeadData<'_> {
         if query >= self.queries || key >= self.seen(query) {
             return None;
         }
-        self.values
-            .get(query * self.keys + key)
-            .copied()
+        self.weights
+            .weight(self.keys, query, key)
             .filter(|w| w.is_finite())
     }
 
@@ -76,6 +96,29 @@ impl HeadData<'_> {
         } else {
             self.keys
         }
+    }
+
+    /// The weights of all pairs of one query (row) or one key (column) that are seen, with the pair.
+    pub(crate) fn line(&self, side: TokenSide, token: usize) -> Vec<(Cell, f32)> {
+        let (rows, cols) = match side {
+            TokenSide::Query if token < self.queries => (token..token + 1, 0..self.seen(token)),
+            TokenSide::Key if token < self.keys => (0..self.queries, token..token + 1),
+            _ => return Vec::new(),
+        };
+        let cells = rows.flat_map(|row| cols.clone().map(move |col| Cell::new(row, col)));
+        let pairs: Vec<(Cell, f32)> = match self.weights {
+            HeadWeights::Whole(_) => cells
+                .filter_map(|c| Some((c, self.weight(c.row, c.col)?)))
+                .collect(),
+            HeadWeights::Recorded(head) => cells
+                .zip(match side {
+                    TokenSide::Query => head.row(token),
+                    TokenSide::Key => head.column(token),
+                })
+                .filter(|(c, w)| c.col < self.seen(c.row) && w.is_finite())
+                .collect(),
+        };
+        pairs
     }
 
     /// The subject among the queries.
@@ -147,10 +190,17 @@ pub fn head_view(
         ..grid
     };
 
-    let label = format!(
+    let mut label = format!(
         "Attention of layer {} head {}: {} queries by {} keys",
         data.layer, data.head, data.queries, data.keys
     );
+    if state.drawn.tokens > 1 {
+        let n = state.drawn.tokens;
+        let _ = write!(label, ", {n} by {n} to a cell, {}", data.within.words());
+    }
+    if !state.drawn.complete {
+        label.push_str(", more detail is coming");
+    }
     let value = cell.map_or_else(
         || "no cell selected".to_string(),
         |cell| readout_of(data, cell).spoken(),
@@ -197,26 +247,27 @@ pub fn head_view(
 fn draw(
     ui: &Ui,
     look: &MapLook,
-    state: &HeadState,
+    state: &mut HeadState,
     data: &HeadData<'_>,
     grid: &GridFrame,
     selected: Option<Cell>,
     hovered: Option<Cell>,
 ) {
-    let shape = MapShape::single(data.queries, data.keys);
     let [low, high] = state.range.ends([0.0, 1.0]);
-    let style = look.sequential(state.map, low, high);
-    let picture = Picture {
-        key: DataKey {
-            id: data.key.id.with("head"),
-            version: data.key.version,
-        },
-        shape,
-        style,
-        tile_gap: None,
-        build: &|| painted_map::measured_where_finite(shape, data.values.to_vec(), data.causal),
+    let style = MapStyle {
+        reduction: data.within,
+        ..look.sequential(state.map, low, high)
     };
-    painted_map::paint(ui, look, grid, &picture);
+    state.drawn = match data.weights {
+        HeadWeights::Whole(values) => {
+            paint_whole(ui, look, grid, data, values, style);
+            Drawn {
+                tokens: 1,
+                complete: true,
+            }
+        }
+        HeadWeights::Recorded(head) => paint_tiles(ui, look, grid, data, head, style),
+    };
     let painter = ui.painter_at(grid.frame.expand(3.0));
     cell_ink::numbers(&painter, look, grid, &style, |cell| {
         let weight = data.weight(cell.row, cell.col)?;
@@ -234,6 +285,59 @@ fn draw(
     }
     if let Some(cell) = selected {
         cell_ink::selection(&painter, look, grid.rect(cell));
+    }
+}
+
+fn paint_whole(
+    ui: &Ui,
+    look: &MapLook,
+    grid: &GridFrame,
+    data: &HeadData<'_>,
+    values: &[f32],
+    style: MapStyle,
+) {
+    let shape = MapShape::single(data.queries, data.keys);
+    let picture = Picture {
+        key: DataKey {
+            id: data.key.id.with("head"),
+            version: data.key.version,
+        },
+        shape,
+        style,
+        tile_gap: None,
+        build: &|| painted_map::measured_where_finite(shape, values.to_vec(), data.causal),
+    };
+    painted_map::paint(ui, look, grid, &picture);
+}
+
+fn paint_tiles(
+    ui: &Ui,
+    look: &MapLook,
+    grid: &GridFrame,
+    data: &HeadData<'_>,
+    head: RecordedHead<'_>,
+    style: MapStyle,
+) -> Drawn {
+    let scale = ui.pixels_per_point();
+    let shown = Shown::of(head.record, grid, scale);
+    let whole = painted_map::view_of(grid, MapShape::single(data.queries, data.keys), None, scale);
+    let view = shown.view(&whole);
+    let (shape, tokens) = (shown.shape(), 1 << shown.level);
+    let mosaic = Mosaic::gather(head, shown, data.within);
+    let picture = Picture {
+        key: DataKey {
+            id: data.key.id.with("tiles"),
+            version: mosaic.version(),
+        },
+        shape,
+        style,
+        tile_gap: None,
+        build: &|| mosaic.map(),
+    };
+    painted_map::paint_view(ui, look, grid.frame, &picture, view);
+    Drawn {
+        tokens,
+        complete: mosaic.missing == 0,
     }
 }
 
@@ -288,7 +392,8 @@ mod tests {
             head: 0,
             queries: 2,
             keys: 2,
-            values: &values,
+            weights: HeadWeights::Whole(&values),
+            within: Reduction::MaxAbs,
             tokens: &tokens,
             subject: None,
             causal: true,

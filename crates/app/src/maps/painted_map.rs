@@ -60,6 +60,11 @@ pub(crate) fn view_of(
 /// Paints the visible part of the picture into the grid's frame, on the graphics card where there is one that can.
 pub(crate) fn paint(ui: &Ui, look: &MapLook, grid: &GridFrame, picture: &Picture<'_>) {
     let view = view_of(grid, picture.shape, picture.tile_gap, ui.pixels_per_point());
+    paint_view(ui, look, grid.frame, picture, view);
+}
+
+/// As [`paint`], for cells that lie elsewhere than those of a grid.
+pub(crate) fn paint_view(ui: &Ui, look: &MapLook, place: Rect, picture: &Picture<'_>, view: View) {
     if view.target.width == 0 || view.target.height == 0 || picture.shape.cells() == 0 {
         return;
     }
@@ -70,10 +75,10 @@ pub(crate) fn paint(ui: &Ui, look: &MapLook, grid: &GridFrame, picture: &Picture
         .and_then(|gpu| gpu.maps.prepare(picture, &view, frame));
     match painted {
         Some(callback) => {
-            let shape = egui_wgpu::Callback::new_paint_callback(grid.frame, callback);
+            let shape = egui_wgpu::Callback::new_paint_callback(place, callback);
             ui.painter().add(shape);
         }
-        None => paint_with_processor(ui, grid.frame, picture, view, frame),
+        None => paint_with_processor(ui, place, picture, view, frame),
     }
 }
 

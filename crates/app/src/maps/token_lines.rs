@@ -96,7 +96,36 @@ pub fn token_lines(
     }
     let cell = picked.or(selected);
 
-    let hidden = hidden(data, state.threshold);
+    let focus = hovered
+        .map(|(side, token)| Focus {
+            side,
+            token,
+            alone: true,
+        })
+        .or_else(|| {
+            let token = linked.token?.checked_sub(place.first_query(data))?;
+            Some(Focus {
+                side: TokenSide::Query,
+                token,
+                alone: false,
+            })
+        });
+    // All lines of a long prompt would be a thicket, and take long: those of one token are drawn.
+    let focus = if data.weights.is_long() {
+        focus
+            .or_else(|| cell.map(|c| Focus::on(TokenSide::Query, c.row)))
+            .or_else(|| Some(Focus::on(TokenSide::Query, data.queries.checked_sub(1)?)))
+            .map(|focus| Focus {
+                alone: true,
+                ..focus
+            })
+    } else {
+        focus
+    };
+    let hidden = match focus.filter(|_| data.weights.is_long()) {
+        Some(focus) => Hidden::among(data.line(focus.side, focus.token), state.threshold),
+        None => hidden(data, state.threshold),
+    };
     let label = format!(
         "Attention lines of layer {} head {}: {} queries, {} keys",
         data.layer, data.head, data.queries, data.keys
@@ -107,21 +136,6 @@ pub fn token_lines(
     if ui.is_rect_visible(rect) {
         let grid = place.grid(state.view);
         let painter = ui.painter_at(rect);
-        let focus = hovered
-            .map(|(side, token)| Focus {
-                side,
-                token,
-                alone: true,
-            })
-            .or_else(|| {
-                let token = linked.token?.checked_sub(place.first_query(data))?;
-                Some(Focus {
-                    side: TokenSide::Query,
-                    token,
-                    alone: false,
-                })
-            });
-
         let sheet = Sheet {
             painter: &painter,
             look,
@@ -213,15 +227,10 @@ impl Place {
 
 /// The strongest line of a token.
 fn strongest(data: &HeadData<'_>, side: TokenSide, token: usize) -> Option<Cell> {
-    let cells: Vec<Cell> = match side {
-        TokenSide::Query => (0..data.seen(token)).map(|k| Cell::new(token, k)).collect(),
-        TokenSide::Key => (0..data.queries).map(|q| Cell::new(q, token)).collect(),
-    };
-    cells
+    data.line(side, token)
         .into_iter()
-        .filter_map(|c| Some((data.weight(c.row, c.col)?, c)))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, cell)| cell)
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(cell, _)| cell)
 }
 
 fn spoken(data: &HeadData<'_>, cell: Cell) -> String {
@@ -245,23 +254,26 @@ struct Hidden {
     share: f32,
 }
 
-fn hidden(data: &HeadData<'_>, threshold: f32) -> Hidden {
-    let (mut lines, mut faint, mut all) = (0, 0.0f64, 0.0f64);
-    for query in 0..data.queries {
-        for key in 0..data.seen(query) {
-            if let Some(weight) = data.weight(query, key) {
-                all += f64::from(weight);
-                if weight < threshold {
-                    lines += 1;
-                    faint += f64::from(weight);
-                }
+impl Hidden {
+    fn among(lines: impl IntoIterator<Item = (Cell, f32)>, threshold: f32) -> Self {
+        let (mut count, mut faint, mut all) = (0, 0.0f64, 0.0f64);
+        for (_, weight) in lines {
+            all += f64::from(weight);
+            if weight < threshold {
+                count += 1;
+                faint += f64::from(weight);
             }
         }
+        Self {
+            lines: count,
+            share: if all > 0.0 { (faint / all) as f32 } else { 0.0 },
+        }
     }
-    Hidden {
-        lines,
-        share: if all > 0.0 { (faint / all) as f32 } else { 0.0 },
-    }
+}
+
+fn hidden(data: &HeadData<'_>, threshold: f32) -> Hidden {
+    let all = (0..data.queries).flat_map(|query| data.line(TokenSide::Query, query));
+    Hidden::among(all, threshold)
 }
 
 /// The threshold, to be dragged or typed, and what it hides.
@@ -305,6 +317,7 @@ fn note(ui: &mut Ui, look: &MapLook, line: Rect, state: &mut TokenLinesState, hi
 mod tests {
     use super::*;
     use crate::maps::look::DataKey;
+    use crate::maps::weights::HeadWeights;
 
     fn data<'a>(values: &'a [f32], tokens: &'a [String]) -> HeadData<'a> {
         HeadData {
@@ -313,7 +326,8 @@ mod tests {
             head: 0,
             queries: 2,
             keys: 2,
-            values,
+            weights: HeadWeights::Whole(values),
+            within: whyfinder_paint::Reduction::MaxAbs,
             tokens,
             subject: None,
             causal: true,

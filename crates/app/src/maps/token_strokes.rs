@@ -22,6 +22,17 @@ pub(crate) struct Focus {
     pub(crate) alone: bool,
 }
 
+impl Focus {
+    /// On a token alone.
+    pub(crate) fn on(side: TokenSide, token: usize) -> Self {
+        Self {
+            side,
+            token,
+            alone: true,
+        }
+    }
+}
+
 /// All that the drawing looks at.
 pub(crate) struct Sheet<'a> {
     pub(crate) painter: &'a Painter,
@@ -79,23 +90,27 @@ impl Sheet<'_> {
         );
         let colour = line_colour(self.look);
         let mut shapes = Vec::new();
-        for query in 0..self.data.queries {
-            for key in 0..self.data.seen(query) {
-                let emphasis = self.emphasis(query, key);
-                let Some(weight) = self.data.weight(query, key) else {
-                    continue;
-                };
-                let chosen = self.selected == Some(Cell::new(query, key));
-                if chosen || emphasis == 0.0 || weight < threshold || weight <= 0.0 {
-                    continue;
-                }
-                let ends = self.ends(query, key);
-                if shows(ends, frame) {
-                    let weight = weight.min(1.0);
-                    let ink = colour.gamma_multiply(weight * emphasis);
-                    shapes.push(curve(ends, Stroke::new(1.0 + 1.5 * weight, ink)));
-                }
+        let mut add = |(cell, weight): (Cell, f32)| {
+            let emphasis = self.emphasis(cell.row, cell.col);
+            let chosen = self.selected == Some(cell);
+            if chosen || emphasis == 0.0 || weight < threshold || weight <= 0.0 {
+                return;
             }
+            let ends = self.ends(cell.row, cell.col);
+            if shows(ends, frame) {
+                let weight = weight.min(1.0);
+                let ink = colour.gamma_multiply(weight * emphasis);
+                shapes.push(curve(ends, Stroke::new(1.0 + 1.5 * weight, ink)));
+            }
+        };
+        match self.focus.filter(|focus| focus.alone) {
+            Some(focus) => {
+                let lines = self.data.line(focus.side, focus.token);
+                lines.into_iter().for_each(&mut add);
+            }
+            None => (0..self.data.queries)
+                .flat_map(|query| self.data.line(TokenSide::Query, query))
+                .for_each(&mut add),
         }
         painter.extend(shapes);
         let chosen = self
@@ -266,22 +281,20 @@ fn curve([from, to]: [Pos2; 2], stroke: Stroke) -> Shape {
 
 /// The far ends of a token's lines, strongest first.
 fn by_weight(data: &HeadData<'_>, side: TokenSide, token: usize) -> Vec<usize> {
-    let mut ends: Vec<(f32, usize)> = match side {
-        TokenSide::Query => (0..data.seen(token))
-            .filter_map(|k| Some((data.weight(token, k)?, k)))
-            .collect(),
-        TokenSide::Key => (0..data.queries)
-            .filter_map(|q| Some((data.weight(q, token)?, q)))
-            .collect(),
+    let mut lines = data.line(side, token);
+    lines.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let end = |(cell, _): (Cell, f32)| match side {
+        TokenSide::Query => cell.col,
+        TokenSide::Key => cell.row,
     };
-    ends.sort_by(|a, b| b.0.total_cmp(&a.0));
-    ends.into_iter().map(|(_, end)| end).collect()
+    lines.into_iter().map(end).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::maps::look::DataKey;
+    use crate::maps::weights::HeadWeights;
 
     #[test]
     fn far_ends_come_strongest_first() {
@@ -293,7 +306,8 @@ mod tests {
             head: 0,
             queries: 2,
             keys: 2,
-            values: &values,
+            weights: HeadWeights::Whole(&values),
+            within: whyfinder_paint::Reduction::MaxAbs,
             tokens: &tokens,
             subject: None,
             causal: true,

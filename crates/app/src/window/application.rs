@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use egui::{Context, Event as InputEvent, Key, Modifiers, Ui};
 use whyfinder_experiment::Experiment;
-use whyfinder_worker::{JobId, Request};
+use whyfinder_worker::{JobId, Request, TileRequest};
 
 use super::background::Background;
 use super::command::{Command, SHORTCUTS};
@@ -30,6 +30,8 @@ use crate::maps::look::MapGpu;
 const TYPING_REST: f64 = 0.06;
 /// How long a confirmation stays at the foot, seconds.
 const SAID_FOR: f64 = 4.0;
+/// When to look for tiles that have been asked for, seconds.
+const TILES_SOON: f32 = 0.03;
 /// Events taken from the worker per frame; the rest waits for the next, so that a flood cannot stop the window.
 const EVENTS_PER_FRAME: usize = 512;
 
@@ -346,6 +348,15 @@ impl eframe::App for Application {
         if !commands.is_empty() {
             // What a command changed is drawn at once, not at the next movement of the mouse.
             ui.ctx().request_repaint();
+        }
+        if let Some(wanted) = self.maps.tiles.take_wanted() {
+            // Where events wait for a frame, the first tiles shall not.
+            ui.ctx().request_repaint_after_secs(TILES_SOON);
+            self.background.send(Request::Tiles(TileRequest {
+                record: wanted.record,
+                head: wanted.head,
+                tiles: wanted.tiles,
+            }));
         }
         let ctx = ui.ctx().clone();
         for command in commands {

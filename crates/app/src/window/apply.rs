@@ -214,7 +214,7 @@ impl Application {
             .results
             .run
             .as_ref()
-            .is_some_and(|r| r.complete && r.experiment == experiment);
+            .is_some_and(|r| r.complete && r.answers(&experiment));
         if !known {
             self.cancel_jobs();
             if self.state.results.run.as_ref().map(RunResult::prompt)
@@ -238,11 +238,15 @@ impl Application {
             return;
         };
         let wanted = self.state.question.run_experiment(&model);
-        let run = self.state.results.run.as_ref().map(|r| &r.experiment);
-        let coming = self.pending_run.as_ref().map(|r| &r.experiment);
-        if run == Some(&wanted) || coming == Some(&wanted) {
+        let run = self.state.results.run.as_ref();
+        let coming = self.pending_run.as_ref();
+        if [run, coming]
+            .into_iter()
+            .flatten()
+            .any(|r| r.answers(&wanted))
+        {
             self.start_trace(&model);
-        } else if run.is_some_and(|r| r.input.prompt == wanted.input.prompt) {
+        } else if run.is_some_and(|r| r.experiment.input.prompt == wanted.input.prompt) {
             // The same prompt with another seed: the pattern does not depend on it.
             if let Some(r) = &mut self.state.results.run {
                 r.experiment = wanted;

@@ -72,7 +72,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         heads: attention.heads,
         queries: attention.queries,
         keys: attention.keys,
-        values: &attention.weights,
+        weights: attention.atlas_weights(),
         tokens: &run.summary.tokens,
         causal: true,
     };

@@ -110,7 +110,7 @@ impl Application {
         let run = self.state.results.run.as_ref()?;
         let attention = run.attention.as_ref()?;
         let s = self.state.selection;
-        let weights = attention.head(s.layer?, s.head?)?;
+        let weights = attention.table(s.layer?, s.head?)?;
         let mut table = String::from("query \\ key");
         for token in &run.summary.tokens {
             let _ = write!(table, "\t{}", words::token(token));

@@ -65,6 +65,7 @@ impl Application {
                     self.select_something_in_the_trace();
                 }
             }
+            Event::Tile(tile) => self.maps.tiles.put(tile),
             Event::Cancelled { job } => self.ended_early(ctx, job, None),
             Event::Failed { job, message } => self.ended_early(ctx, job, Some(message)),
         }

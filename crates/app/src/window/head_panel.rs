@@ -1,28 +1,42 @@
 //! One head: which query looks at which key.
 
 use egui::Ui;
+use whyfinder_paint::Reduction;
 
 use super::command::Command;
 use super::controls::empty_state;
-use super::map_states::LastMap;
+use super::map_states::{LastMap, MapStates};
+use super::state::State;
 use super::view::View;
 use crate::maps::head_view::{HeadData, head_view};
 use crate::maps::look::{Cell, DataKey, Linked};
+use crate::maps::tile_shelf::TileShelf;
 
 pub(crate) fn describe(view: &View<'_>) -> (String, String) {
     let s = view.state.selection;
     match (s.layer, s.head) {
-        (Some(layer), Some(head)) if view.state.results.run.is_some() => (
-            format!("Layer {layer} · Head {head}"),
-            "query ↓ key →".to_string(),
-        ),
+        (Some(layer), Some(head)) if view.state.results.run.is_some() => {
+            let drawn = view.maps.head.drawn;
+            let what = match view.maps.atlas.within {
+                Reduction::MaxAbs => "max",
+                Reduction::Mean => "mean",
+            };
+            let note = match drawn.tokens {
+                1 => "query ↓ key →".to_string(),
+                n => format!("{what} of {n} × {n} · query ↓ key →"),
+            };
+            (format!("Layer {layer} · Head {head}"), note)
+        }
         _ => ("Head".to_string(), "query by key".to_string()),
     }
 }
 
 /// The selected head's weights; `None` while there is none to show.
-pub(crate) fn data<'a>(view: &View<'a>) -> Option<HeadData<'a>> {
-    let state: &'a super::state::State = view.state;
+pub(crate) fn data<'a>(
+    state: &'a State,
+    shelf: &'a TileShelf,
+    within: Reduction,
+) -> Option<HeadData<'a>> {
     let run = state.results.run.as_ref()?;
     let attention = run.attention.as_ref()?;
     let s = state.selection;
@@ -30,13 +44,14 @@ pub(crate) fn data<'a>(view: &View<'a>) -> Option<HeadData<'a>> {
     Some(HeadData {
         key: DataKey::new(
             "selected head",
-            (run.version << 16) | ((layer as u64) << 8) | head as u64,
+            (run.version << 20) | ((layer as u64) << 10) | head as u64,
         ),
         layer,
         head,
         queries: attention.queries,
         keys: attention.keys,
-        values: attention.head(layer, head)?,
+        weights: attention.head_weights(layer, head, shelf)?,
+        within,
         tokens: &run.summary.tokens,
         subject: state.subject_tokens().map(|[a, b]| (a, b)),
         causal: true,
@@ -44,7 +59,11 @@ pub(crate) fn data<'a>(view: &View<'a>) -> Option<HeadData<'a>> {
 }
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
-    let Some(data) = data(view) else {
+    let state: &State = view.state;
+    let within = view.maps.atlas.within;
+    let linked = view.maps.linked(Some(LastMap::Head), &state.selection);
+    let MapStates { tiles, head, .. } = &mut *view.maps;
+    let Some(data) = data(state, tiles, within) else {
         let sentence =
             "Click a head above to see, token by token, how much each query looks at each key.";
         empty_state(ui, view.theme, "One head, close up", sentence, None);
@@ -52,8 +71,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     };
     let s = view.state.selection;
     let selected = s.query.zip(s.key).map(|(q, k)| Cell::new(q, k));
-    let linked = view.maps.linked(Some(LastMap::Head), &s);
-    let response = head_view(ui, view.look, &mut view.maps.head, &data, selected, linked);
+    let response = head_view(ui, view.look, head, &data, selected, linked);
     let at = response.hovered.map(|cell| Linked {
         token: Some(cell.row),
         layer: s.layer,

@@ -105,9 +105,7 @@ fn edge(view: &View<'_>) -> Option<Edge> {
     let attention = run.attention.as_ref()?;
     let s = view.state.selection;
     let (layer, head, query, key) = (s.layer?, s.head?, s.query?, s.key?);
-    let weight = *attention
-        .head(layer, head)?
-        .get(query * attention.keys + key)?;
+    let weight = attention.weight(layer, head, query, key)?;
     let token = |i: usize| run.summary.tokens.get(i).map(|t| words::token(t));
     Some(Edge {
         layer,

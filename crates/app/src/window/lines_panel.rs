@@ -5,7 +5,8 @@ use egui::Ui;
 use super::command::Command;
 use super::controls::empty_state;
 use super::head_panel;
-use super::map_states::LastMap;
+use super::map_states::{LastMap, MapStates};
+use super::state::State;
 use super::view::View;
 use crate::maps::look::{Cell, Linked};
 use crate::maps::token_lines::token_lines;
@@ -21,15 +22,18 @@ pub(crate) fn describe(view: &View<'_>) -> String {
 }
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
-    let Some(data) = head_panel::data(view) else {
+    let state: &State = view.state;
+    let within = view.maps.atlas.within;
+    let linked = view.maps.linked(Some(LastMap::Lines), &state.selection);
+    let MapStates { tiles, lines, .. } = &mut *view.maps;
+    let Some(data) = head_panel::data(state, tiles, within) else {
         let sentence = "Lines from each token to the tokens that the selected head looks at.";
         empty_state(ui, view.theme, "From token to token", sentence, None);
         return;
     };
     let s = view.state.selection;
     let selected = s.query.zip(s.key).map(|(q, k)| Cell::new(q, k));
-    let linked = view.maps.linked(Some(LastMap::Lines), &s);
-    let response = token_lines(ui, view.look, &mut view.maps.lines, &data, selected, linked);
+    let response = token_lines(ui, view.look, lines, &data, selected, linked);
     let at = response.hovered.map(|(_, token)| Linked {
         token: Some(token),
         layer: s.layer,

@@ -7,6 +7,7 @@ use super::selection::Selection;
 use crate::maps::attention_atlas::AtlasState;
 use crate::maps::head_view::HeadState;
 use crate::maps::look::Linked;
+use crate::maps::tile_shelf::TileShelf;
 use crate::maps::token_lines::TokenLinesState;
 use crate::maps::trace_grid::TraceState;
 
@@ -14,6 +15,8 @@ use crate::maps::trace_grid::TraceState;
 pub(crate) struct MapStates {
     pub(crate) atlas: AtlasState,
     pub(crate) head: HeadState,
+    /// Parts of long patterns that have been looked at.
+    pub(crate) tiles: TileShelf,
     pub(crate) lines: TokenLinesState,
     pub(crate) trace: TraceState,
     /// Linked over all pictures and their maps.

@@ -143,7 +143,6 @@ impl Question {
 
     /// One forward pass with every attention pattern kept.
     pub fn run_experiment(&self, model: &str) -> Experiment {
-        let sites = "blocks.*.attn.hook_pattern".parse().into_iter().collect();
         Experiment {
             model: model.to_string(),
             seed: self.seed,
@@ -152,7 +151,10 @@ impl Question {
                 ..Input::default()
             },
             instrument: InstrumentSettings::Run {
-                run: RunSettings { sites, top: 10 },
+                run: RunSettings {
+                    attention: true,
+                    ..RunSettings::default()
+                },
             },
         }
     }

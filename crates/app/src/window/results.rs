@@ -1,13 +1,16 @@
 //! Answers as they come in: what the panels draw.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use whyfinder_experiment::InstrumentSettings;
 use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
 use whyfinder_experiment::{
-    Experiment, Field, Metric, Outcome, Part, Site, TraceKind, TraceSettings,
+    AttentionRecord, Experiment, Field, Metric, Outcome, Part, Site, TraceKind, TraceSettings,
 };
 use whyfinder_instrument::{CellTokens, Report};
+
+pub use super::attention::Attention;
 
 /// The last answers of both instruments, which may still be filling in.
 #[derive(Clone, Debug, Default)]
@@ -26,17 +29,6 @@ pub struct RunResult {
     pub complete: bool,
     /// Changes whenever a pattern arrives.
     pub version: u64,
-}
-
-/// Attention weights of all heads in one array, as the atlas draws them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attention {
-    pub layers: usize,
-    pub heads: usize,
-    pub queries: usize,
-    pub keys: usize,
-    /// Row-major over layer, head, query, key; NaN where nothing has arrived.
-    pub weights: Vec<f32>,
 }
 
 /// Grids of the causal trace.
@@ -61,31 +53,6 @@ const ESTIMATE: &str = ".estimate";
 
 fn estimate_name(kind: TraceKind) -> String {
     format!("{}{ESTIMATE}", kind.name())
-}
-
-impl Attention {
-    /// The weights of one head, row-major over query and key.
-    pub fn head(&self, layer: usize, head: usize) -> Option<&[f32]> {
-        if head >= self.heads {
-            return None;
-        }
-        let size = self.queries * self.keys;
-        let start = (layer * self.heads + head) * size;
-        self.weights.get(start..start + size)
-    }
-
-    /// Takes one layer's pattern over head, query and key; a pattern of another shape is left out.
-    fn store(&mut self, layer: usize, field: &Field) {
-        let size = self.heads * self.queries * self.keys;
-        if field.shape() != [self.heads, self.queries, self.keys] {
-            return;
-        }
-        if layer >= self.layers {
-            self.layers = layer + 1;
-            self.weights.resize(self.layers * size, f32::NAN);
-        }
-        self.weights[layer * size..(layer + 1) * size].copy_from_slice(&field.values);
-    }
 }
 
 impl RunResult {
@@ -116,6 +83,7 @@ impl RunResult {
                 }
             }
             Report::Field(field) => self.store(&field, layers),
+            Report::Attention(record) => self.keep(&record, layers),
             Report::Cells { .. } | Report::Progress(_) => {}
         }
     }
@@ -127,7 +95,28 @@ impl RunResult {
         for field in &outcome.fields {
             self.store(field, layers);
         }
+        for record in &outcome.attention {
+            self.keep(record, layers);
+        }
         self.complete = true;
+    }
+
+    fn keep(&mut self, record: &Arc<AttentionRecord>, layers: usize) {
+        self.attention
+            .get_or_insert_with(|| Attention::recorded(layers, record))
+            .keep(record);
+        self.version += 1;
+    }
+
+    /// Whether this answers a question for the attention of a prompt: the prompt's pattern does not depend on how it
+    /// was kept.
+    pub fn answers(&self, wanted: &Experiment) -> bool {
+        let asked = &self.experiment;
+        asked == wanted
+            || self.attention.is_some()
+                && matches!(asked.instrument, InstrumentSettings::Run { .. })
+                && (&asked.model, asked.seed, &asked.input)
+                    == (&wanted.model, wanted.seed, &wanted.input)
     }
 
     fn store(&mut self, field: &Field, layers: usize) {
@@ -137,13 +126,9 @@ impl RunResult {
         let [heads, queries, keys] = field.shape()[..] else {
             return;
         };
-        let attention = self.attention.get_or_insert_with(|| Attention {
-            layers,
-            heads,
-            queries,
-            keys,
-            weights: vec![f32::NAN; layers * heads * queries * keys],
-        });
+        let attention = self
+            .attention
+            .get_or_insert_with(|| Attention::whole(layers, [heads, queries, keys]));
         attention.store(layer, field);
         self.version += 1;
     }
@@ -157,17 +142,10 @@ impl RunResult {
             Some([a, b]) => a.min(keys)..b.min(keys),
             None => 1..keys.saturating_sub(1).max(1),
         };
-        let last = attention.queries.checked_sub(1)? * keys;
         let mut best: Option<(f32, usize, usize)> = None;
         for layer in 0..attention.layers {
             for head in 0..attention.heads {
-                let pattern = attention.head(layer, head)?;
-                let row = pattern.get(last..last + keys)?;
-                let weight: f32 = row
-                    .get(looked_at.clone())?
-                    .iter()
-                    .filter(|w| w.is_finite())
-                    .sum();
+                let weight = attention.last_query_on(layer, head, &looked_at)?;
                 if best.is_none_or(|b| weight > b.0) {
                     best = Some((weight, layer, head));
                 }
@@ -180,7 +158,7 @@ impl RunResult {
     pub fn last_edge(&self, layer: usize, head: usize) -> Option<(usize, usize)> {
         let attention = self.attention.as_ref()?;
         let query = attention.queries.checked_sub(1)?;
-        let row = attention.head(layer, head)?.get(query * attention.keys..)?;
+        let row = attention.row(layer, head, query)?;
         let key = (0..row.len())
             .filter(|&k| row[k].is_finite())
             .max_by(|&a, &b| row[a].total_cmp(&row[b]))?;
@@ -244,7 +222,7 @@ impl TraceResult {
                     self.cells.insert((kind, measured.cell), measured.tokens);
                 }
             }
-            Report::Progress(_) => return,
+            Report::Progress(_) | Report::Attention(_) => return,
         }
         self.version += 1;
     }

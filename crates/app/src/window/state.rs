@@ -166,7 +166,7 @@ impl State {
         };
         self.results.run.as_ref().is_some_and(|r| {
             (r.complete || self.jobs.run.is_some())
-                && r.experiment == self.question.run_experiment(model)
+                && r.answers(&self.question.run_experiment(model))
         })
     }
 

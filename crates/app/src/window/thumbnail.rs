@@ -46,8 +46,7 @@ impl Thumbnail {
         }
         let attention = results.run.as_ref()?.attention.as_ref()?;
         let (layer, head) = head?;
-        let weights = attention.head(layer, head)?;
-        let keys = attention.keys;
+        let (keys, weights) = attention.small(layer, head)?;
         let cells = weights
             .iter()
             .enumerate()

@@ -246,6 +246,7 @@ impl<'a> Asked<'a> {
             summary,
             provenance: provenance(self.model),
             distributions: Vec::new(),
+            attention: Vec::new(),
         }
     }
 }

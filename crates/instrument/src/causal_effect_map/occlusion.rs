@@ -153,6 +153,7 @@ pub(crate) fn measure(
         summary,
         provenance: provenance(model),
         distributions: Vec::new(),
+        attention: Vec::new(),
     })
 }
 

@@ -124,5 +124,6 @@ pub(crate) fn measure(
         summary,
         provenance: provenance(model),
         distributions: Vec::new(),
+        attention: Vec::new(),
     })
 }

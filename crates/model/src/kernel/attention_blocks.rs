@@ -169,7 +169,7 @@ pub(super) fn score_block(
 }
 
 vectorised! {
-    fn cap_row(cap: f32, row: &mut [f32]) {
+    pub(super) fn cap_row(cap: f32, row: &mut [f32]) {
         for x in row {
             *x = cap * tanh(*x / cap);
         }

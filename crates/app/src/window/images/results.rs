@@ -121,7 +121,7 @@ impl Restored {
         match report {
             Report::Started { fields, .. } => fields.iter().for_each(|f| self.store(f)),
             Report::Field(field) => self.store(field),
-            Report::Cells { .. } | Report::Progress(_) => {}
+            Report::Cells { .. } | Report::Progress(_) | Report::Attention(_) => {}
         }
     }
 
@@ -186,7 +186,7 @@ impl MapResult {
                     }
                 }
             }
-            Report::Progress(_) => {}
+            Report::Progress(_) | Report::Attention(_) => {}
         }
     }
 
