@@ -72,7 +72,9 @@ impl Weights {
 impl LongModel {
     pub(crate) fn new(shape: &Shape) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let at = |name: &str| folder.path().join(name);
+        let model = folder.path().join("model");
+        std::fs::create_dir(&model).expect("a folder");
+        let at = |name: &str| model.join(name);
         let mut weights = Weights {
             draws: Draws(0x9e37_79b9_7f4a_7c15),
             tensors: BTreeMap::new(),
@@ -93,10 +95,11 @@ impl LongModel {
         let prompt: String = (0..shape.tokens)
             .map(|_| words[(draws.next() >> 33) as usize % words.len()])
             .collect();
-        let experiment = at("experiment.toml");
+        // Not in the model's folder: files there are the model's.
+        let experiment = folder.path().join("experiment.toml");
         let text = format!(
             "instrument = \"run\"\nmodel = {:?}\n[input]\nprompt = {prompt:?}\n[run]\nattention = true\n",
-            folder.path().display().to_string()
+            model.display().to_string()
         );
         std::fs::write(&experiment, text).expect("written");
         Self {

@@ -12,7 +12,9 @@ mod screen;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use egui::{Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, Rect, TouchPhase, vec2};
+use egui::{
+    Event, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, Pos2, Rect, TouchPhase, vec2,
+};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use whyfinder::window::dialogs;
@@ -78,6 +80,8 @@ impl Room {
     }
 
     fn has_run(&self) -> bool {
+        assert_eq!(self.state().notice, None);
+        assert_eq!(self.state().jobs.run_failure, None);
         let run = self.state().results.run.as_ref();
         run.is_some_and(|run| run.complete) && !self.state().jobs.busy()
     }
@@ -103,6 +107,7 @@ impl Room {
             unit: MouseWheelUnit::Point,
             delta: vec2(0.0, points),
             phase: TouchPhase::Move,
+            source: MouseWheelSource::Wheel,
             modifiers: Modifiers::NONE,
         });
     }
@@ -203,7 +208,6 @@ fn show(shape: &Shape, budget: MemoryBudget, seconds: f64) -> Vec<f64> {
     println!("drawn by {}", room.screen.adapter());
     let began = Instant::now();
     assert!(room.until(1200.0, Room::has_run), "the prompt was not run");
-    assert_eq!(room.state().jobs.run_failure, None);
     let tokens = room
         .state()
         .results
@@ -263,7 +267,6 @@ fn a_long_prompt_opens_pans_and_sharpens() {
     // The patterns alone would not fit twice over, as they once had to.
     let mut room = Room::open(&model.experiment, MemoryBudget::Bytes(48 << 20));
     assert!(room.until(120.0, Room::has_run), "the prompt was not run");
-    assert_eq!(room.state().jobs.run_failure, None);
     let place = room.place("Attention of layer");
     assert!(
         room.window
