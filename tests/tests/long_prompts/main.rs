@@ -29,6 +29,8 @@ struct Room {
     window: Harness<'static, Application>,
     screen: Screen,
     frames: Vec<f64>,
+    /// The part of each frame before it is drawn.
+    steps: Vec<f64>,
 }
 
 impl Room {
@@ -50,6 +52,7 @@ impl Room {
             window,
             screen,
             frames: Vec::new(),
+            steps: Vec::new(),
         }
     }
 
@@ -61,8 +64,11 @@ impl Room {
     fn frame(&mut self) {
         let began = Instant::now();
         self.window.step();
+        let stepped = began.elapsed().as_secs_f64() * 1e3;
         self.screen.draw(&self.window);
-        self.frames.push(began.elapsed().as_secs_f64() * 1e3);
+        let whole = began.elapsed().as_secs_f64() * 1e3;
+        self.frames.push(whole);
+        self.steps.push(stepped);
     }
 
     /// Frames at the pace of a screen until something is so; false if it is not in time.
@@ -231,11 +237,16 @@ fn show(shape: &Shape, budget: MemoryBudget, seconds: f64) -> Vec<f64> {
                 shape.layers * shape.heads
             )),
         };
+        room.steps.clear();
         room.pan_and_zoom(place, seconds);
         let frames = std::mem::take(&mut room.frames);
         println!(
             "{name}, {seconds:.0} s of panning and zooming: {}",
             figures(frames)
+        );
+        println!(
+            "  before drawing: {}",
+            figures(std::mem::take(&mut room.steps))
         );
     }
     let place = room.place("Attention of layer");
@@ -289,7 +300,7 @@ fn a_long_prompt_opens_pans_and_sharpens() {
 
 #[test]
 #[ignore = "takes a minute and 500 MB on disk"]
-fn a_thousand_tokens_in_the_shape_of_gpt2_small() {
+fn gpt2_small_at_1024_tokens() {
     let shape = Shape {
         layers: 12,
         heads: 12,
@@ -306,7 +317,7 @@ fn a_thousand_tokens_in_the_shape_of_gpt2_small() {
 
 #[test]
 #[ignore = "takes some minutes and 2 GB of memory"]
-fn eight_thousand_tokens_in_a_thousand_heads() {
+fn llama_of_1024_heads_at_8192_tokens() {
     let shape = Shape {
         layers: 32,
         heads: 32,

@@ -14,7 +14,12 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(width: u32, height: u32) -> Self {
-        let state = create_render_state(default_wgpu_setup(), RendererOptions::PREDICTABLE);
+        // As the window has it.
+        let options = RendererOptions {
+            dithering: false,
+            ..RendererOptions::default()
+        };
+        let state = create_render_state(default_wgpu_setup(), options);
         let target = state.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("screen"),
             size: wgpu::Extent3d {
