@@ -1,6 +1,11 @@
 //! Figures on paper: their words, their numbers, their pixels.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
+use whyfinder_experiment::attention::{
+    AttentionForm, AttentionRecord, AttentionSizes, RecordParts,
+};
 
 use whyfinder_experiment::{
     Axis, Corruption, Experiment, Field, Input, InstrumentSettings, Metric, Outcome, Part,
@@ -409,6 +414,44 @@ fn other_metrics_bring_their_units_and_foil() {
     assert!(!svg.text.contains("window 1"));
     let svg = set(&mut outcome, Metric::LogProbability);
     assert_says(&svg, &["log probability of ␣Brelle, nats, after"]);
+}
+
+#[test]
+fn recorded_attention_is_drawn_from_its_overview() {
+    let tokens = 300;
+    let sizes = AttentionSizes {
+        tokens,
+        heads: 2,
+        groups: 1,
+        width: 1,
+    };
+    let side = sizes.side(sizes.overview_level());
+    let record = AttentionRecord::new(RecordParts {
+        layer: 0,
+        form: AttentionForm {
+            scale: 1.0,
+            softcap: None,
+            window: None,
+            prefix: 0,
+        },
+        sizes,
+        queries: vec![0.0; tokens * 2],
+        keys: vec![0.0; tokens],
+        top: vec![0.0; 2 * tokens],
+        log_sum: vec![0.0; 2 * tokens],
+        mean: vec![0.1; 2 * side * side],
+        max: (0..2 * side * side).map(|i| (i % 9) as f32 / 9.0).collect(),
+    });
+    let words: Vec<String> = (0..tokens).map(|i| format!(" w{i}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut outcome = attention(&words, 0, 0);
+    outcome.attention = vec![Arc::new(record.expect("fits"))];
+    let svg = attention_figure(&outcome, Theme::Light).expect("drawn");
+    assert_says(
+        &svg,
+        &["the largest of 4 × 4 weights", "300 tokens", "2 heads"],
+    );
+    png("recorded", &svg, 2.0);
 }
 
 #[test]

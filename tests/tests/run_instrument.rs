@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use whyfinder_experiment::{Experiment, Outcome, parse_experiment};
 use whyfinder_instrument::{Budget, InstrumentError, Observer, Report, estimate, measure};
+use whyfinder_model::kernel::attention_tile::weights;
 use whyfinder_model::{LanguageModel, OpenOptions, open};
 
 const FAMILIES: [&str; 3] = ["gpt2", "llama", "neox"];
@@ -172,4 +173,60 @@ fn a_run_can_be_cancelled_and_refused_for_memory() {
         }) => assert_eq!((needed_bytes, available_bytes), (cost.bytes, tight.bytes)),
         other => panic!("must be refused: {other:?}"),
     }
+}
+
+#[test]
+fn recorded_attention_is_the_pattern_and_survives_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for family in FAMILIES {
+        let model = model(family);
+        let settings = "sites = [\"blocks.*.attn.pattern\"]\nattention = true";
+        let (outcome, reports) = run(&model, settings);
+        let config = model.config();
+        assert_eq!(outcome.attention.len(), config.layers);
+        let streamed = reports.iter().filter(|r| matches!(r, Report::Attention(_)));
+        assert_eq!(streamed.count(), config.layers);
+        let into = folder.path().join(family);
+        whyfinder_experiment::write_result(&into, &outcome).expect("writes");
+        let back = whyfinder_experiment::read_result(&into).expect("reads");
+        assert_eq!(back.attention, outcome.attention);
+        assert_eq!(back.fields.len(), outcome.fields.len());
+        let tokens = outcome.summary.tokens.len();
+        for record in &back.attention {
+            let name = format!("blocks.{}.attn.hook_pattern", record.layer);
+            let pattern = outcome.field(&name).expect("asked for");
+            for head in 0..config.heads {
+                let weights = weights(record, head, 0..tokens, 0..tokens);
+                let expected = &pattern.values[head * tokens * tokens..][..tokens * tokens];
+                for (got, expected) in weights.iter().zip(expected) {
+                    assert!((got - expected).abs() <= 1e-5, "{family} {got} {expected}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prompt_whose_patterns_do_not_fit_can_be_recorded() {
+    let model = model("llama");
+    let tokens: Vec<String> = (0..1500).map(|i| (i % 40).to_string()).collect();
+    let experiment = |run: &str| {
+        let text = format!(
+            "instrument = \"run\"\nmodel = \"fixture\"\n[input]\ntokens = [{}]\n[run]\n{run}\n",
+            tokens.join(", ")
+        );
+        parse_experiment(&text, &[]).expect("a good experiment")
+    };
+    let budget = Budget { bytes: 24 << 20 };
+    let whole = experiment("sites = [\"blocks.*.attn.pattern\"]");
+    let message = estimate(&model, &whole, &budget)
+        .expect_err("the patterns alone take more")
+        .to_string();
+    assert!(message.contains("attention = true"), "{message}");
+    let recorded = experiment("attention = true");
+    let outcome = measure(&model, &recorded, &mut Listener::default(), &budget).expect("fits");
+    let record = &outcome.attention[0];
+    assert_eq!((record.sizes.tokens, record.overview().side), (1500, 94));
+    let row: f32 = weights(record, 1, 1499..1500, 0..1500).iter().sum();
+    assert!((row - 1.0).abs() < 1e-5);
 }

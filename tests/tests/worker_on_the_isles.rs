@@ -1,12 +1,14 @@
 //! The worker with the program's own instruments, on the bundled model.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use whyfinder_experiment::{
     Corruption, Experiment, Input, InstrumentSettings, RunSettings, TraceSettings,
 };
 use whyfinder_instrument::Report;
-use whyfinder_worker::{Event, JobId, MemoryBudget, Request, Worker, WorkerOptions};
+use whyfinder_model::kernel::attention_tile::TileId;
+use whyfinder_worker::{Event, JobId, MemoryBudget, Request, TileRequest, Worker, WorkerOptions};
 
 const MODEL: &str = "demo:isles";
 const PROMPT: &str = "The tower of Corkado stands in the town of";
@@ -223,4 +225,53 @@ fn a_budget_that_holds_the_model_but_not_the_run_is_said_in_numbers() {
         _ => None,
     });
     assert!(message.contains("1.0 MiB"), "{message}");
+}
+
+#[test]
+fn tiles_come_while_a_trace_runs_and_only_those_wanted_last() {
+    let worker = Worker::spawn(WorkerOptions::default());
+    let mut recorded = patterns();
+    recorded.instrument = InstrumentSettings::Run {
+        run: RunSettings {
+            attention: true,
+            ..RunSettings::default()
+        },
+    };
+    start(&worker, 1, recorded);
+    let record = wait_for(&worker, |event| match event {
+        Event::Finished { outcome, .. } => outcome.attention.first().cloned(),
+        _ => None,
+    });
+    start(&worker, 2, long_trace());
+    wait_for(&worker, cells_come);
+    let id = TileId {
+        level: 0,
+        row: 0,
+        column: 0,
+    };
+    let ask = |head, tiles| {
+        worker.send(Request::Tiles(TileRequest {
+            record: Arc::clone(&record),
+            head,
+            tiles,
+        }));
+    };
+    ask(0, vec![id; 5000]);
+    ask(1, vec![id]);
+    let mut before = 0;
+    let tile = wait_for(&worker, |event| match event {
+        Event::Tile(tile) if tile.head == 1 => Some(tile),
+        Event::Tile(_) => {
+            before += 1;
+            None
+        }
+        Event::Finished { .. } => panic!("the trace ended before its tile came"),
+        _ => None,
+    });
+    assert!(before < 5000, "what is out of view is not computed");
+    assert_eq!(tile.record, record.id());
+    assert_eq!(tile.max.as_slice(), tile.means());
+    let tokens = record.sizes.tokens;
+    assert_eq!((tile.rows, tile.columns), (tokens, tokens));
+    assert!((tile.max[tokens * tokens - tokens..].iter().sum::<f32>() - 1.0).abs() < 1e-5);
 }

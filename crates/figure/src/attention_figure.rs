@@ -1,6 +1,6 @@
 //! Every attention head at once, and the most telling one with its tokens.
 
-use whyfinder_experiment::{Field, Outcome, Part, Site, write};
+use whyfinder_experiment::{Axis, Field, Outcome, Part, Site, write};
 use whyfinder_paint::{
     ColourMap, MapArray, MapStyle, PixelRect, Theme, View, array::CellState, cpu,
 };
@@ -27,7 +27,17 @@ const LABEL_COLUMNS: usize = 14;
 /// # Errors
 /// If the outcome holds no attention pattern, or patterns of different sizes.
 pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureError> {
-    let layers = patterns(outcome);
+    let overviews = overviews(outcome)?;
+    let mut layers = patterns(outcome);
+    // Tokens along each side of a cell.
+    let mut group = 1;
+    if layers.is_empty() {
+        layers = overviews.iter().map(|(layer, f)| (*layer, f)).collect();
+        group = outcome
+            .attention
+            .first()
+            .map_or(1, |record| 1 << record.overview().level);
+    }
     if layers.is_empty() {
         return Err(nothing(outcome));
     }
@@ -56,8 +66,15 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
     let tile = row * atlas.shape().columns + head;
     let map = atlas.tile(tile).ok_or_else(|| nothing(outcome))?;
     let name = format!("Layer {} · head {head}", layers[row].0);
-    let (head_width, head_bottom) =
-        draw_head(&mut canvas, outcome, &map, &style, &name, [left, top])?;
+    let (head_width, head_bottom) = draw_head(
+        &mut canvas,
+        outcome,
+        &map,
+        group,
+        &style,
+        &name,
+        [left, top],
+    )?;
     let width = (left + head_width + MARGIN).max(560.0);
 
     let caption = TextLook::new(Face::Sans, 12.0, theme.muted());
@@ -66,9 +83,15 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
     } else {
         style.reduction.words()
     };
+    let cells = if group > 1 {
+        format!("each cell: the largest of {group} × {group} weights")
+    } else {
+        String::new()
+    };
     let pieces = [
         counted(atlas.shape().tiles(), "head"),
         "weight of each key for each query, 0 to 1".into(),
+        cells,
         seen.into(),
         "blank: later tokens, which cannot be seen".into(),
     ];
@@ -79,7 +102,13 @@ pub fn attention_figure(outcome: &Outcome, theme: Theme) -> Result<Svg, FigureEr
     let foot = TextLook::new(Face::Sans, 11.0, theme.muted());
     let pieces = [
         outcome.experiment.model.clone(),
-        counted(atlas.shape().height, "token"),
+        counted(
+            match group {
+                1 => atlas.shape().height,
+                _ => outcome.summary.tokens.len(),
+            },
+            "token",
+        ),
         outcome.provenance.program.clone(),
     ];
     for line in fonts::flow(&pieces, foot, width - 2.0 * MARGIN) {
@@ -134,6 +163,25 @@ fn patterns(outcome: &Outcome) -> Vec<(usize, &Field)> {
         .collect();
     layers.sort_by_key(|&(layer, _)| layer);
     layers
+}
+
+/// Overviews of recorded attention with their layers, in order: the largest weight of each cell.
+fn overviews(outcome: &Outcome) -> Result<Vec<(usize, Field)>, FigureError> {
+    outcome
+        .attention
+        .iter()
+        .map(|record| {
+            let overview = record.overview();
+            let axes = vec![
+                Axis::numbered("head", record.sizes.heads),
+                Axis::numbered("query", overview.side),
+                Axis::numbered("key", overview.side),
+            ];
+            let name = Site::block(record.layer, Part::Pattern).to_string();
+            let field = Field::measured(&name, axes, overview.max.clone())?;
+            Ok((record.layer, field))
+        })
+        .collect()
 }
 
 /// Units per cell of the atlas.
@@ -230,6 +278,7 @@ fn draw_head(
     canvas: &mut Canvas,
     outcome: &Outcome,
     map: &MapArray,
+    group: usize,
     style: &MapStyle,
     name: &str,
     at: [f32; 2],
@@ -237,7 +286,7 @@ fn draw_head(
     let theme = canvas.theme;
     let (queries, keys) = (map.shape().height, map.shape().width);
     let tokens: Vec<String> = (0..keys.max(queries))
-        .map(|i| match outcome.summary.tokens.get(i) {
+        .map(|i| match outcome.summary.tokens.get(i * group) {
             Some(token) => token_text::short(token, LABEL_COLUMNS),
             None => i.to_string(),
         })
@@ -280,7 +329,8 @@ fn draw_head(
     if cell >= 22.0 {
         grid.numbers(canvas, map, style, 0.05);
     }
-    let subject = outcome.summary.subject.unwrap_or([0, 0]);
+    let [first, end] = outcome.summary.subject.unwrap_or([0, 0]);
+    let subject = [first / group, end.div_ceil(group)];
     let coloured = |i: usize| {
         let inside = (subject[0]..subject[1]).contains(&i);
         TextLook::new(
@@ -341,6 +391,6 @@ fn nothing(outcome: &Outcome) -> FigureError {
         } else {
             names.join(", ")
         },
-        advice: "Run an experiment with instrument = \"run\" and sites = [\"blocks.*.attn.hook_pattern\"].",
+        advice: "Run an experiment with instrument = \"run\" and sites = [\"blocks.*.attn.hook_pattern\"], or attention = true for long prompts.",
     }
 }

@@ -46,6 +46,8 @@ pub enum PaintError {
          driver."
     )]
     NoStorageBuffers,
+    #[error("The record of attention has no head {head}.")]
+    NoSuchHead { head: usize },
     #[error("Shader {name} does not compile: {reason}")]
     Shader { name: &'static str, reason: String },
     #[error("The picture could not be read back from the GPU: {reason}.")]

@@ -64,7 +64,11 @@ impl GpuMap {
         let cells = map.shape().cells();
         let mut gpu = Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            values: buffer("map values", cells * size_of::<f32>(), STORAGE)?,
+            values: buffer(
+                "map values",
+                cells * size_of::<f32>(),
+                STORAGE | wgpu::BufferUsages::COPY_SRC,
+            )?,
             flags: buffer("map flags", cells, STORAGE)?,
             levels: buffer(
                 "map pyramid",
@@ -161,6 +165,11 @@ impl GpuMap {
             words.resize((end - start).next_multiple_of(4), 0);
             queue.write_buffer(&self.flags, start as u64, &words);
         }
+    }
+
+    /// Says that the card has written the values itself.
+    pub(crate) fn values_changed(&mut self) {
+        self.stale = 0..self.shape().tiles();
     }
 
     /// Brings the pyramid up to date; nothing to do if no cell has changed since the last time.

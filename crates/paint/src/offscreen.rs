@@ -114,6 +114,24 @@ pub fn read_pyramid(
     Ok(cells.take(map.layout.cells()).collect())
 }
 
+/// The values of a map as the card holds them.
+///
+/// # Errors
+/// If they cannot be read back.
+pub fn read_values(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    map: &GpuMap,
+) -> Result<Vec<f32>, PaintError> {
+    let buffer = read_buffer(device, map.values.size());
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    encoder.copy_buffer_to_buffer(&map.values, 0, &buffer, 0, map.values.size());
+    queue.submit([encoder.finish()]);
+    let bytes = read(device, &buffer)?;
+    let values = bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned);
+    Ok(values.take(map.shape().cells()).collect())
+}
+
 fn read_buffer(device: &wgpu::Device, size: u64) -> wgpu::Buffer {
     device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("read back"),

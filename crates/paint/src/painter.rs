@@ -215,7 +215,7 @@ fn reduce_pipelines(
 }
 
 /// Runs `make` and turns a validation error into ours.
-fn checked<T>(
+pub(crate) fn checked<T>(
     device: &wgpu::Device,
     name: &'static str,
     make: impl FnOnce() -> T,
@@ -233,14 +233,17 @@ fn checked<T>(
     }
 }
 
-fn shader(device: &wgpu::Device, name: &str, text: Text) -> wgpu::ShaderModule {
+pub(crate) fn shader(device: &wgpu::Device, name: &str, text: Text) -> wgpu::ShaderModule {
     device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(name),
         source: wgpu::ShaderSource::Wgsl(text),
     })
 }
 
-fn pipeline_layout(device: &wgpu::Device, layout: &wgpu::BindGroupLayout) -> wgpu::PipelineLayout {
+pub(crate) fn pipeline_layout(
+    device: &wgpu::Device,
+    layout: &wgpu::BindGroupLayout,
+) -> wgpu::PipelineLayout {
     device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: None,
         bind_group_layouts: &[Some(layout)],
@@ -248,7 +251,7 @@ fn pipeline_layout(device: &wgpu::Device, layout: &wgpu::BindGroupLayout) -> wgp
     })
 }
 
-fn bind_layout(
+pub(crate) fn bind_layout(
     device: &wgpu::Device,
     visibility: wgpu::ShaderStages,
     types: &[wgpu::BindingType],
@@ -268,7 +271,7 @@ fn bind_layout(
     })
 }
 
-fn uniform(has_dynamic_offset: bool) -> wgpu::BindingType {
+pub(crate) fn uniform(has_dynamic_offset: bool) -> wgpu::BindingType {
     wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Uniform,
         has_dynamic_offset,
@@ -276,7 +279,7 @@ fn uniform(has_dynamic_offset: bool) -> wgpu::BindingType {
     }
 }
 
-fn storage(read_only: bool) -> wgpu::BindingType {
+pub(crate) fn storage(read_only: bool) -> wgpu::BindingType {
     wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Storage { read_only },
         has_dynamic_offset: false,

@@ -25,6 +25,14 @@ impl ShaderSource {
         Self::new("reduce.wgsl", include_str!("../../../shaders/reduce.wgsl"))
     }
 
+    /// Computes attention.
+    pub fn attention_tile() -> Self {
+        Self::new(
+            "attention_tile.wgsl",
+            include_str!("../../../shaders/attention_tile.wgsl"),
+        )
+    }
+
     /// The same shader read from another file whenever that changes.
     #[must_use]
     pub fn watching(mut self, path: PathBuf) -> Self {

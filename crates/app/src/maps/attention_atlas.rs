@@ -440,7 +440,7 @@ fn paint_recorded(
         tile_gap: Some(gap),
         build: &|| shown.map(),
     };
-    painted_map::paint_view(ui, look, grid.frame, &picture, view);
+    painted_map::paint_view(ui, look, grid.frame, &picture, view, None);
 }
 
 /// A ground behind what a causal model cannot see, so that each tile shows its extent. Only that half of a tile is

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use egui::{Rect, Role, Sense, Ui, vec2};
-use whyfinder_paint::{ColourMap, MapShape, MapStyle, Reduction};
+use whyfinder_paint::{ColourMap, HeadPart, MapShape, MapStyle, Reduction};
 
 use super::accessible::describe;
 use super::axis_labels::{AxisText, Marked, column_labels, gutters, row_labels};
@@ -12,7 +12,7 @@ use super::colour_bar::ColourRange;
 use super::grid_input;
 use super::heatmap_view::{GridFrame, HeatmapView, fit_frame};
 use super::look::{Cell, DataKey, Linked, MapLook, MapResponse};
-use super::painted_map::{self, Picture};
+use super::painted_map::{self, CardHead, Picture};
 use super::readout::{self, Readout};
 use super::tiled_head::{Mosaic, Shown};
 use super::token_lines::TokenSide;
@@ -323,10 +323,26 @@ fn paint_tiles(
     let whole = painted_map::view_of(grid, MapShape::single(data.queries, data.keys), None, scale);
     let view = shown.view(&whole);
     let (shape, tokens) = (shown.shape(), 1 << shown.level);
-    let mosaic = Mosaic::gather(head, shown, data.within);
+    let card = CardHead {
+        record: head.record,
+        head: head.head,
+        part: HeadPart {
+            level: shown.level,
+            first_row: shown.rows.start,
+            first_column: shown.columns.start,
+        },
+    };
+    let computes = look.gpu.as_ref().is_some_and(|gpu| gpu.maps.can_compute())
+        && shown.level < head.record.overview().level
+        && card.is_quick(shape);
+    let mosaic = if computes {
+        Mosaic::ground(head, shown, data.within)
+    } else {
+        Mosaic::gather(head, shown, data.within)
+    };
     let picture = Picture {
         key: DataKey {
-            id: data.key.id.with("tiles"),
+            id: data.key.id.with(("tiles", computes)),
             version: mosaic.version(),
         },
         shape,
@@ -334,7 +350,8 @@ fn paint_tiles(
         tile_gap: None,
         build: &|| mosaic.map(),
     };
-    painted_map::paint_view(ui, look, grid.frame, &picture, view);
+    let card = computes.then_some(&card);
+    painted_map::paint_view(ui, look, grid.frame, &picture, view, card);
     Drawn {
         tokens,
         complete: mosaic.missing == 0,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use egui::mutex::Mutex;
 use egui::{ColorImage, Id, Rect, TextureHandle, TextureOptions, Ui};
+use whyfinder_experiment::AttentionRecord;
 use whyfinder_paint::{
-    GpuMap, GpuView, HeatmapPainter, MapArray, MapShape, MapStyle, PixelRect, Pyramid, View, cpu,
-    flag,
+    GpuHead, GpuMap, GpuView, HeadPainter, HeadPart, HeatmapPainter, MapArray, MapShape, MapStyle,
+    PixelRect, Pyramid, View, cpu, flag,
 };
 
 use super::heatmap_view::GridFrame;
@@ -60,11 +61,36 @@ pub(crate) fn view_of(
 /// Paints the visible part of the picture into the grid's frame, on the graphics card where there is one that can.
 pub(crate) fn paint(ui: &Ui, look: &MapLook, grid: &GridFrame, picture: &Picture<'_>) {
     let view = view_of(grid, picture.shape, picture.tile_gap, ui.pixels_per_point());
-    paint_view(ui, look, grid.frame, picture, view);
+    paint_view(ui, look, grid.frame, picture, view, None);
 }
 
-/// As [`paint`], for cells that lie elsewhere than those of a grid.
-pub(crate) fn paint_view(ui: &Ui, look: &MapLook, place: Rect, picture: &Picture<'_>, view: View) {
+/// A head whose weights the graphics card computes itself, where the picture's cells are a part of it.
+pub(crate) struct CardHead<'a> {
+    pub(crate) record: &'a AttentionRecord,
+    pub(crate) head: usize,
+    pub(crate) part: HeadPart,
+}
+
+/// Multiplications that the card may be given at once: more would hold up the frame.
+const MOST_AT_ONCE: u64 = 1 << 33;
+
+impl CardHead<'_> {
+    /// Whether the card computes the cells of such a picture without holding up the frame.
+    pub(crate) fn is_quick(&self, shape: MapShape) -> bool {
+        let weights = (shape.cells() as u64) << (2 * self.part.level.min(20));
+        weights.saturating_mul(self.record.sizes.width as u64) <= MOST_AT_ONCE
+    }
+}
+
+/// As [`paint`], for cells that lie elsewhere than those of a grid, and may be computed by the card.
+pub(crate) fn paint_view(
+    ui: &Ui,
+    look: &MapLook,
+    place: Rect,
+    picture: &Picture<'_>,
+    view: View,
+    head: Option<&CardHead<'_>>,
+) {
     if view.target.width == 0 || view.target.height == 0 || picture.shape.cells() == 0 {
         return;
     }
@@ -72,7 +98,7 @@ pub(crate) fn paint_view(ui: &Ui, look: &MapLook, place: Rect, picture: &Picture
     let painted = look
         .gpu
         .as_ref()
-        .and_then(|gpu| gpu.maps.prepare(picture, &view, frame));
+        .and_then(|gpu| gpu.maps.prepare(picture, &view, head, frame));
     match painted {
         Some(callback) => {
             let shape = egui_wgpu::Callback::new_paint_callback(place, callback);
@@ -184,6 +210,10 @@ pub(crate) struct GpuMaps {
 struct Shared {
     /// `None` where this card cannot paint maps: then the processor does.
     painter: Option<HeatmapPainter>,
+    /// `None` where this card cannot compute attention: then the processor does.
+    heads: Option<HeadPainter>,
+    /// The head computed last: its record and number.
+    head: Option<((u64, usize), GpuHead)>,
     maps: HashMap<Id, Held>,
 }
 
@@ -204,6 +234,8 @@ impl GpuMaps {
             queue: state.queue.clone(),
             shared: Arc::new(Mutex::new(Shared {
                 painter,
+                heads: HeadPainter::new(&state.device).ok(),
+                head: None,
                 maps: HashMap::new(),
             })),
         }
@@ -213,10 +245,26 @@ impl GpuMaps {
         self.shared.lock().painter.is_some()
     }
 
+    /// Whether this card computes attention itself.
+    pub(crate) fn can_compute(&self) -> bool {
+        self.shared.lock().heads.is_some()
+    }
+
     /// Copies the map to the card if its version is new, and what has changed of the view.
-    fn prepare(&self, picture: &Picture<'_>, view: &View, now: u64) -> Option<DrawMap> {
+    fn prepare(
+        &self,
+        picture: &Picture<'_>,
+        view: &View,
+        card_head: Option<&CardHead<'_>>,
+        now: u64,
+    ) -> Option<DrawMap> {
         let mut shared = self.shared.lock();
-        let Shared { painter, maps } = &mut *shared;
+        let Shared {
+            painter,
+            heads,
+            head,
+            maps,
+        } = &mut *shared;
         let painter = painter.as_ref()?;
         maps.retain(|_, held| now.saturating_sub(held.used) < KEPT_FRAMES);
         let id = picture.key.id;
@@ -224,7 +272,20 @@ impl GpuMaps {
             |held: &Held| held.version == picture.key.version && held.shape == picture.shape;
         if !maps.get(&id).is_some_and(current) {
             let map = (picture.build)()?;
-            let uploaded = GpuMap::upload(&self.device, &self.queue, &map).ok();
+            let mut uploaded = GpuMap::upload(&self.device, &self.queue, &map).ok();
+            if let (Some(map), Some(wanted), Some(heads)) = (&mut uploaded, card_head, &*heads) {
+                let key = (wanted.record.id(), wanted.head);
+                if head.as_ref().is_none_or(|(held, _)| *held != key) {
+                    let record = wanted.record;
+                    *head = GpuHead::upload(&self.device, &self.queue, record, wanted.head)
+                        .ok()
+                        .map(|uploaded| (key, uploaded));
+                }
+                if let Some((_, head)) = head {
+                    let (part, within) = (wanted.part, picture.style.reduction);
+                    heads.fill(&self.device, &self.queue, head, map, part, within);
+                }
+            }
             let view = maps.remove(&id).map(|held| held.view).unwrap_or_default();
             maps.insert(
                 id,

@@ -159,7 +159,7 @@ pub(crate) fn strongest_pair(record: &AttentionRecord, head: usize) -> Option<St
         strongest
     };
     // Queries that see one key alone are all in the first row of cells.
-    let first = (0..overview.side.min(1)).filter_map(|cell| within(cell));
+    let first = (0..overview.side.min(1)).filter_map(&within);
     let elsewhere = (1..cells.len())
         .filter(|&cell| cells[cell].is_finite())
         .max_by(|&a, &b| cells[a].total_cmp(&cells[b]))

@@ -122,15 +122,20 @@ pub(crate) struct Mosaic<'a> {
 }
 
 impl<'a> Mosaic<'a> {
-    /// Takes what there is from the shelf, and says there what is missing.
-    pub(crate) fn gather(head: RecordedHead<'a>, shown: Shown, reduction: Reduction) -> Self {
-        let mut mosaic = Self {
+    /// The overview alone, to be computed over.
+    pub(crate) fn ground(head: RecordedHead<'a>, shown: Shown, reduction: Reduction) -> Self {
+        Self {
             head,
             shown,
             reduction,
             tiles: Vec::new(),
             missing: 0,
-        };
+        }
+    }
+
+    /// Takes what there is from the shelf, and says there what is missing.
+    pub(crate) fn gather(head: RecordedHead<'a>, shown: Shown, reduction: Reduction) -> Self {
+        let mut mosaic = Self::ground(head, shown, reduction);
         if mosaic.shown.level >= head.record.overview().level {
             head.shelf.want(head.record, head.head, Vec::new());
             return mosaic;
