@@ -123,12 +123,8 @@ pub fn open_with(
             let pause = pause_between_events(creation.wgpu_render_state.as_ref());
             let background = spawn(Arc::new(move || ctx.request_repaint_after(pause)));
             let dialogs = Box::<dialogs::Native>::default();
-            Ok(Box::new(Application::new(
-                creation,
-                background,
-                dialogs,
-                arguments.open,
-            )))
+            let application = Application::new(creation, background, dialogs, arguments.open);
+            Ok(Box::new(application.over_cleared_ground()))
         }),
     )
     .map_err(|error| match error {

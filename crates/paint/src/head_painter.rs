@@ -49,6 +49,20 @@ struct Job {
 }
 
 const GROUP: u32 = 8;
+/// Mesa's software driver ends an invocation's loops after 65 535 turns in all, whatever they were about to do.
+const MOST_TURNS: u64 = 60_000;
+/// Multiplications of one submission: more would hold up the frame.
+const MOST_AT_ONCE: u64 = 1 << 33;
+
+impl HeadPart {
+    /// Whether the card can compute that many cells from here on, and without holding up the frame.
+    pub fn suits(&self, record: &AttentionRecord, cells: usize) -> bool {
+        let (size, width) = (1u64 << self.level.min(20), record.sizes.width as u64);
+        let turns = size * (1 + size * (1 + width));
+        let all = (cells as u64).saturating_mul(size * size * width);
+        turns <= MOST_TURNS && all <= MOST_AT_ONCE
+    }
+}
 
 impl GpuHead {
     /// Copies one head of a record to the card.

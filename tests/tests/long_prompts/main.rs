@@ -47,6 +47,7 @@ impl Room {
             .build_eframe(move |creation| {
                 let dialogs = dialogs::Scripted::new(Vec::new());
                 Application::new(creation, Box::new(worker), Box::new(dialogs), open)
+                    .over_cleared_ground()
             });
         Self {
             window,

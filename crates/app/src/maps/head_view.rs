@@ -334,7 +334,7 @@ fn paint_tiles(
     };
     let computes = look.gpu.as_ref().is_some_and(|gpu| gpu.maps.can_compute())
         && shown.level < head.record.overview().level
-        && card.is_quick(shape);
+        && card.part.suits(head.record, shape.cells());
     let mosaic = if computes {
         Mosaic::ground(head, shown, data.within)
     } else {

@@ -71,17 +71,6 @@ pub(crate) struct CardHead<'a> {
     pub(crate) part: HeadPart,
 }
 
-/// Multiplications that the card may be given at once: more would hold up the frame.
-const MOST_AT_ONCE: u64 = 1 << 33;
-
-impl CardHead<'_> {
-    /// Whether the card computes the cells of such a picture without holding up the frame.
-    pub(crate) fn is_quick(&self, shape: MapShape) -> bool {
-        let weights = (shape.cells() as u64) << (2 * self.part.level.min(20));
-        weights.saturating_mul(self.record.sizes.width as u64) <= MOST_AT_ONCE
-    }
-}
-
 /// As [`paint`], for cells that lie elsewhere than those of a grid, and may be computed by the card.
 pub(crate) fn paint_view(
     ui: &Ui,

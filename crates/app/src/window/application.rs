@@ -63,6 +63,7 @@ pub struct Application {
     /// A file that is being read.
     pub(super) reading: Option<Reading>,
     gpu: Option<MapGpu>,
+    clears_ground: bool,
     tokenize_at: Option<f64>,
     /// A setting is being dragged.
     pub(super) trace_when_released: bool,
@@ -110,6 +111,7 @@ impl Application {
             chosen_by_hand: false,
             reading: None,
             gpu: map_gpu(creation),
+            clears_ground: false,
             tokenize_at: None,
             trace_when_released: false,
             ask_when_released: false,
@@ -120,6 +122,13 @@ impl Application {
             application.open_model(BUNDLED.to_string());
         }
         application
+    }
+
+    /// The same over a surface that is cleared to [`eframe::App::clear_color`] before each frame, as windows are.
+    #[must_use]
+    pub fn over_cleared_ground(mut self) -> Self {
+        self.clears_ground = true;
+        self
     }
 
     /// What the window shows, for reading.
@@ -257,6 +266,7 @@ impl Application {
             state: &self.state,
             theme: &theme,
             look: &look,
+            clears_ground: self.clears_ground,
             scenes: &self.scenes,
             maps: &mut self.maps,
             commands: &mut commands,

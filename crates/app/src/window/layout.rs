@@ -271,7 +271,11 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_, '_> {
         } else {
             theme.background
         };
-        ui.painter().rect_filled(ui.max_rect(), 0.0, fill);
+        let on_ground = ui.layer_id().order == egui::Order::Background;
+        // Where the processor stands in for the graphics card, each filled pixel counts.
+        if pane.is_raised() || !on_ground || !self.view.clears_ground {
+            ui.painter().rect_filled(ui.max_rect(), 0.0, fill);
+        }
         let mut dragged = false;
         egui::Frame::new()
             .inner_margin(theme::panel_margin())

@@ -12,6 +12,8 @@ pub(crate) struct View<'a> {
     pub(crate) state: &'a State,
     pub(crate) theme: &'a Theme,
     pub(crate) look: &'a MapLook,
+    /// The window has been cleared to the background: it need not be painted once more.
+    pub(crate) clears_ground: bool,
     pub(crate) scenes: &'a [Scene],
     /// Zoom and colour range of the maps: the only thing that a view changes by itself.
     pub(crate) maps: &'a mut MapStates,
