@@ -460,6 +460,58 @@ fn a_map_of_effects_goes_from_file_to_result() {
 }
 
 #[test]
+fn what_is_too_large_for_the_memory_is_refused_before_it_starts() {
+    let folder = map_folder();
+    let wide = image::GrayImage::from_fn(8000, 8000, |x, y| image::Luma([(x / 40 + y / 56) as u8]));
+    let file =
+        std::io::BufWriter::new(fs::File::create(folder.path().join("wide.png")).expect("a file"));
+    let fast = image::codecs::png::CompressionType::Fast;
+    let filter = image::codecs::png::FilterType::NoFilter;
+    let png = image::codecs::png::PngEncoder::new_with_quality(file, fast, filter);
+    wide.write_with_encoder(png).expect("written");
+    let asked = |instrument: &str| -> Said {
+        let set = [
+            "input.image=wide.png".to_string(),
+            "input.truth=wide.png".to_string(),
+            "input.region=[4000,4000,16,16]".to_string(),
+            format!("instrument={instrument}"),
+        ];
+        let mut arguments = vec!["run", "map.toml", "--out", "out", "--memory", "600MiB"];
+        for each in &set {
+            arguments.extend(["--set", each]);
+        }
+        whyfinder(folder.path(), &arguments)
+    };
+    for instrument in ["restore", "causal-effect-map"] {
+        let began = std::time::Instant::now();
+        let said = asked(instrument);
+        let complaint = said.complaint(1);
+        assert!(complaint.contains("MiB may be used"), "{complaint}");
+        assert!(complaint.contains("use a smaller image"), "{complaint}");
+        assert!(!folder.path().join("out/result.npz").exists());
+        // Reading the picture is all that was done.
+        assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    }
+    let estimate = [
+        "estimate",
+        "map.toml",
+        "--set",
+        "input.image=wide.png",
+        "--set",
+        "input.truth=wide.png",
+        "--memory",
+        "600MiB",
+    ];
+    let said = whyfinder(folder.path(), &estimate);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        said.out.contains("the run would be refused"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
 fn the_cost_of_a_map_is_said_before_it_runs() {
     let folder = map_folder();
     let said = whyfinder(folder.path(), &["estimate", "map.toml", "--json"]);

@@ -8,6 +8,7 @@ mod bank;
 mod counts;
 mod draws;
 mod engine;
+mod foresight;
 mod grid;
 pub(crate) mod occlusion;
 mod patches;
@@ -18,7 +19,7 @@ mod whole_passes;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use whyfinder_experiment::image_experiment::{InterventionSettings, Quirk};
+use whyfinder_experiment::image_experiment::{Draws, InterventionSettings, Quirk};
 use whyfinder_experiment::outcome::{ImageSummary, Summary};
 use whyfinder_experiment::{Axis, Engine, Experiment, Field, ImageInput, Metric, Outcome};
 use whyfinder_model::network::{Held, ImageModel, Rect, reach::reach, region_cost};
@@ -29,21 +30,20 @@ use crate::image::provenance;
 use crate::image::quality::psnr;
 use crate::image::restore::Output;
 use crate::image::scene::Scene;
-use crate::image::whole_output::Tiling;
+use crate::image::whole_output::{Tiling, probe_seconds};
 use crate::measure::Cost;
 use crate::memory::Budget;
 use crate::report::{Observer, Report};
 use bank::PatchBank;
 use draws::DrawSource;
 use engine::Runner;
+use foresight::Deaf;
 use grid::{Block, Grid};
 use patches::PatchMaker;
 use stage::{Measured, Sweep};
 
 /// Patches that are drawn before they are used, bytes.
 const DRAWN_AHEAD: usize = 64 << 20;
-/// Part of the blocks in reach that an estimate takes to be refined.
-const REFINED: f64 = 1.0 / 3.0;
 
 /// What is known before anything has run.
 struct Prepared {
@@ -129,6 +129,28 @@ impl Prepared {
         asked && self.in_reach(settings, block)
     }
 
+    /// The truth of the region, row-major.
+    fn truth(&self) -> Result<Vec<u8>> {
+        let scene = &self.scene;
+        let truth = scene.truth.as_ref().ok_or_else(|| {
+            InstrumentError::unfit(
+                "A causal effect is a change of the PSNR against the true picture, and there is none; add truth to \
+                 [input].",
+            )
+        })?;
+        Ok(truth.part(&scene.region()))
+    }
+
+    /// What is held for direct effects, if they are asked for.
+    fn mediation(&self, settings: &InterventionSettings) -> Option<Held> {
+        let held = if self.global {
+            Held::Pooled
+        } else {
+            Held::Nothing
+        };
+        settings.mediation.then_some(held)
+    }
+
     fn run_blocks(&self, settings: &InterventionSettings) -> Vec<&Block> {
         let all = self.grid.blocks.iter();
         all.filter(|block| self.runs(settings, block)).collect()
@@ -143,32 +165,39 @@ pub(crate) fn estimate(
     budget: &Budget,
 ) -> Result<Cost> {
     let prepared = prepare(model, experiment, input, settings, budget)?;
-    let scene = &prepared.scene;
+    let Prepared { scene, grid, .. } = &prepared;
+    let truth = prepared.truth()?;
+    let bank = PatchBank::open(&settings.bank, settings.repeats(Quirk::BgrPatches))?;
+    let maker = PatchMaker::new(scene, grid, &bank, settings.repeats(Quirk::OpencvResize))?;
+    let began = Instant::now();
     let runner = Runner::new(&model.network, scene, settings.engine)?;
+    let base = psnr(&runner.base()?, &truth);
+    let base_seconds = began.elapsed().as_secs_f64();
     let mut blocks = prepared.run_blocks(settings);
-    prepared.grid.outwards(&mut blocks);
-    let refined = (REFINED * blocks.len() as f64).ceil() as usize;
-    let pairs = if settings.mediation && prepared.global {
-        2.0
-    } else {
-        1.0
-    };
-    let mut flops = 0.0;
-    for (i, block) in blocks.iter().enumerate() {
-        let fine = if i < refined { settings.fine } else { 0 };
-        flops += pairs * (settings.coarse + fine) as f64 * runner.flops(&block.rect);
+    grid.outwards(&mut blocks);
+    let ahead = Sweep {
+        runner: &runner,
+        truth: &truth,
+        base,
+        mediation: prepared.mediation(settings),
+        spare_bytes: budget.bytes.saturating_sub(prepared.held + prepared.base),
+        // Single blocks can be drawn from it alone; one draw takes as long as another.
+        source: DrawSource::new(Draws::Stream, experiment.seed, &maker, grid),
+        observer: &mut Deaf,
+        pace: Default::default(),
+        progress: Default::default(),
+        passes: 0.0,
+        passes_plain: 0.0,
     }
-    let whole = runner.whole_flops();
-    let seconds_per_flop = match blocks.first() {
-        Some(block) => runner.probe_seconds(scene, &block.rect)?,
-        None => 0.0,
-    };
-    let all = prepared.grid.blocks.len();
+    .foresee(&blocks, settings)?;
+    let output = prepared.tiling.flops * probe_seconds(&model.network, scene)?;
     Ok(Cost {
         bytes: prepared.held + runner.bytes().max(prepared.tiling.bytes),
-        passes: 1.0 + flops / whole.max(1.0),
-        passes_plain: 1.0 + (settings.coarse * all + settings.fine * refined) as f64,
-        seconds: (flops + prepared.tiling.flops) * seconds_per_flop,
+        passes: 1.0 + ahead.flops / runner.whole_flops().max(1.0),
+        passes_plain: 1.0
+            + (settings.coarse * grid.blocks.len()) as f64
+            + settings.fine as f64 * ahead.refined,
+        seconds: base_seconds + ahead.seconds + output,
     })
 }
 
@@ -183,18 +212,12 @@ pub(crate) fn measure(
     let began = Instant::now();
     let prepared = prepare(model, experiment, input, settings, budget)?;
     let Prepared { scene, grid, .. } = &prepared;
-    let Some(truth) = &scene.truth else {
-        return Err(InstrumentError::unfit(
-            "A causal effect is a change of the PSNR against the true picture, and there is none; add truth to \
-             [input].",
-        ));
-    };
+    let truth = prepared.truth()?;
     let bank = PatchBank::open(&settings.bank, settings.repeats(Quirk::BgrPatches))?;
     let maker = PatchMaker::new(scene, grid, &bank, settings.repeats(Quirk::OpencvResize))?;
     let output = prepared.tiling.run(&model.network, scene, observer)?;
     let mut reference = output.qualities(scene);
     let runner = Runner::new(&model.network, scene, settings.engine)?;
-    let truth = truth.part(&scene.region());
     let base = psnr(&runner.base()?, &truth);
     reference.insert("psnr".to_string(), base as f32);
     let only = settings
@@ -225,11 +248,7 @@ pub(crate) fn measure(
         runner: &runner,
         truth: &truth,
         base,
-        mediation: settings.mediation.then_some(if prepared.global {
-            Held::Pooled
-        } else {
-            Held::Nothing
-        }),
+        mediation: prepared.mediation(settings),
         spare_bytes: budget.bytes.saturating_sub(prepared.held + prepared.base),
         source: DrawSource::new(settings.draws, experiment.seed, &maker, grid),
         observer,

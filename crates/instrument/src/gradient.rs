@@ -24,7 +24,9 @@ pub(crate) fn estimate(
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, settings.detector)?;
     let bytes = asked.bytes(4, 8, asked.cost.bytes_with_gradients);
-    asked.estimate(PASSES_PER_GRADIENT, bytes, budget)
+    asked.check(bytes, budget)?;
+    let seconds = asked.seconds_per_gradient()?;
+    asked.estimate(PASSES_PER_GRADIENT, bytes, seconds, budget)
 }
 
 pub(crate) fn measure(

@@ -20,8 +20,7 @@ pub(crate) fn estimate(
     budget: &Budget,
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, settings.detector)?;
-    let (passes, bytes) = lam::needs(&asked, settings.steps);
-    asked.estimate(passes, bytes, budget)
+    lam::estimate_path(&asked, settings.steps, budget)
 }
 
 pub(crate) fn measure(

@@ -29,12 +29,19 @@ pub(crate) fn estimate(
     budget: &Budget,
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, settings.detector)?;
-    let (passes, bytes) = needs(&asked, settings.fold);
-    asked.estimate(passes, bytes, budget)
+    estimate_path(&asked, settings.fold, budget)
+}
+
+/// What a path of so many steps costs; one is timed.
+pub(crate) fn estimate_path(asked: &Asked<'_>, steps: usize, budget: &Budget) -> Result<Cost> {
+    let (passes, bytes) = needs(asked, steps);
+    asked.check(bytes, budget)?;
+    let seconds = asked.seconds_per_gradient()? * (steps as f64 + 2.0 / PASSES_PER_GRADIENT);
+    asked.estimate(passes, bytes, seconds, budget)
 }
 
 /// Passes to the region, and bytes.
-pub(crate) fn needs(asked: &Asked<'_>, steps: usize) -> (f64, u64) {
+fn needs(asked: &Asked<'_>, steps: usize) -> (f64, u64) {
     let bytes = asked.bytes(8, 8, asked.cost.bytes_with_gradients);
     (PASSES_PER_GRADIENT * steps as f64 + 2.0, bytes)
 }

@@ -1,6 +1,25 @@
-//! How long the rest of a run takes.
+//! How long a run takes: what is left of it, and what one step of it is worth.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+
+/// A step that takes longer than this is timed once, seconds.
+const LONG: f64 = 0.15;
+
+/// Seconds of one step, which is done now: twice if it is short, since the first may still bring weights and memory in.
+pub(crate) fn seconds_of(mut step: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut once = || -> Result<f64> {
+        let began = Instant::now();
+        step()?;
+        Ok(began.elapsed().as_secs_f64())
+    };
+    let first = once()?;
+    if first > LONG {
+        return Ok(first);
+    }
+    Ok(first.min(once()?))
+}
 
 /// Measured time per floating-point operation, the recent steps counting most.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +48,19 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_is_timed_without_what_the_first_one_has_to_bring() {
+        let mut done = 0;
+        let seconds = seconds_of(|| {
+            done += 1;
+            std::thread::sleep(Duration::from_millis(if done == 1 { 60 } else { 5 }));
+            Ok(())
+        });
+        let seconds = seconds.expect("a step");
+        assert!((0.005..0.05).contains(&seconds), "{seconds}");
+        assert_eq!(done, 2);
+    }
 
     #[test]
     fn what_is_left_takes_as_long_as_what_was_done() {

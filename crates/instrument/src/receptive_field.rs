@@ -35,7 +35,9 @@ pub(crate) fn estimate(
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let (passes, bytes) = needs(&asked, settings);
-    asked.estimate(passes, bytes, budget)
+    asked.check(bytes, budget)?;
+    let seconds = asked.seconds_per_gradient()? * (settings.inputs + 1) as f64;
+    asked.estimate(passes, bytes, seconds, budget)
 }
 
 pub(crate) fn measure(

@@ -13,6 +13,7 @@ use crate::attribution::pixels::Pixels;
 use crate::error::Result;
 use crate::measure::Cost;
 use crate::memory::Budget;
+use crate::pace::seconds_of;
 use crate::report::{Observer, Report};
 
 /// Masked pictures that go through the network at once, at most.
@@ -41,7 +42,15 @@ pub(crate) fn estimate(
     budget: &Budget,
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
-    asked.estimate(settings.masks as f64, bytes(&asked, budget), budget)
+    let bytes = bytes(&asked, budget);
+    asked.check(bytes, budget)?;
+    let at_once = usize::try_from(at_once(&asked, budget))
+        .unwrap_or(1)
+        .min(settings.masks.max(1));
+    let mut sampling = Sampling::new(&asked, experiment, settings);
+    let seconds = seconds_of(|| sampling.step(&asked, at_once))?;
+    let seconds = seconds * settings.masks as f64 / at_once as f64;
+    asked.estimate(settings.masks as f64, bytes, seconds, budget)
 }
 
 pub(crate) fn measure(
@@ -61,25 +70,19 @@ pub(crate) fn measure(
     let mut summary = asked.summary(Metric::Psnr.name(), qualities);
     let empty = ["attribution", "saliency"].map(|name| asked.empty_pixel_map(name));
     start(observer, empty.to_vec(), &summary, &fields);
-    let size = (asked.picture.height, asked.picture.width);
-    let mut masks = Masks::new(size, settings.grid, settings.probability, experiment.seed);
-    let mut saliency = Saliency::new(size.0 * size.1, settings.probability);
+    let mut sampling = Sampling::new(&asked, experiment, settings);
     let at_once = usize::try_from(at_once(&asked, budget)).unwrap_or(1);
     let mut telling = Telling::new(observer, settings.masks);
     telling.step(0, || Ok(Vec::new()))?;
     let mut done = 0;
     while done < settings.masks {
         let count = at_once.min(settings.masks - done);
-        let drawn: Vec<Vec<f32>> = (0..count).map(|_| masks.draw()).collect();
-        let masked: Vec<Pixels> = drawn.iter().map(|m| masked(&asked.picture, m)).collect();
-        let scores = asked.qualities(&masked.iter().collect::<Vec<_>>())?;
-        for (mask, score) in drawn.iter().zip(scores) {
-            saliency.add(mask, score);
-        }
+        sampling.step(&asked, count)?;
         done += count;
-        telling.step(done, || maps(&asked, &saliency, done))?;
+        telling.step(done, || maps(&asked, &sampling.saliency, done))?;
     }
-    let mut found = maps(&asked, &saliency, done)?;
+    let saliency = &sampling.saliency;
+    let mut found = maps(&asked, saliency, done)?;
     for field in &found {
         telling.report(Report::Field(field.clone()));
     }
@@ -89,6 +92,34 @@ pub(crate) fn measure(
     found.extend(fields);
     let cost = (settings.masks as f64, bytes);
     Ok(asked.outcome(experiment, found, summary, cost, began))
+}
+
+/// Random masks, and what they have shown so far.
+struct Sampling {
+    masks: Masks,
+    saliency: Saliency,
+}
+
+impl Sampling {
+    fn new(asked: &Asked<'_>, experiment: &Experiment, settings: &RiseSettings) -> Self {
+        let (height, width) = (asked.picture.height, asked.picture.width);
+        let (grid, kept) = (settings.grid, settings.probability);
+        Self {
+            masks: Masks::new((height, width), grid, kept, experiment.seed),
+            saliency: Saliency::new(height * width, kept),
+        }
+    }
+
+    /// Draws `count` more masks and scores what they leave of the picture.
+    fn step(&mut self, asked: &Asked<'_>, count: usize) -> Result<()> {
+        let drawn: Vec<Vec<f32>> = (0..count).map(|_| self.masks.draw()).collect();
+        let masked: Vec<Pixels> = drawn.iter().map(|m| masked(&asked.picture, m)).collect();
+        let scores = asked.qualities(&masked.iter().collect::<Vec<_>>())?;
+        for (mask, score) in drawn.iter().zip(scores) {
+            self.saliency.add(mask, score);
+        }
+        Ok(())
+    }
 }
 
 /// Black where nothing is kept.

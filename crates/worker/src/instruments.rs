@@ -1,7 +1,7 @@
 //! The program's own laboratory: language models, restoration networks and the instruments for them.
 
 use whyfinder_experiment::{Experiment, Outcome};
-use whyfinder_instrument::{Budget, InstrumentError, Observer};
+use whyfinder_instrument::{Budget, Cost, InstrumentError, Observer};
 use whyfinder_model::network::{ImageModel, is_network, network_file, open_network};
 use whyfinder_model::{LanguageModel, OpenOptions, open};
 
@@ -96,9 +96,13 @@ impl Laboratory for Instruments {
                     bytes: budget.saturating_sub(model.card.bytes),
                 };
                 match whyfinder_instrument::estimate_image(model, experiment, &there) {
-                    Err(InstrumentError::Memory { .. }) => {
-                        whyfinder_instrument::estimate_image(model, experiment, &unlimited)
-                    }
+                    // Time is told by trying, and what does not fit cannot be tried.
+                    Err(InstrumentError::Memory { needed_bytes, .. }) => Ok(Cost {
+                        bytes: needed_bytes,
+                        passes: f64::NAN,
+                        passes_plain: f64::NAN,
+                        seconds: f64::NAN,
+                    }),
                     estimate => estimate,
                 }
             }

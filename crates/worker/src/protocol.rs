@@ -138,7 +138,8 @@ pub struct Tokenized {
     pub error: Option<String>,
 }
 
-/// What an experiment would cost.
+/// What an experiment would cost. Of one on images that does not fit into memory only the bytes are known; the other
+/// numbers are NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     pub bytes: u64,

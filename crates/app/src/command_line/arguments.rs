@@ -89,6 +89,31 @@ pub(crate) struct Machine {
     /// Threads of the computation [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
+    /// Memory that may be used, such as 4GiB [default: 70 % of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = bytes_of)]
+    pub(crate) memory: Option<u64>,
+}
+
+/// Bytes of a size such as `800MiB`, `4GiB` or `2000000`.
+fn bytes_of(size: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 4] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("B", 1),
+    ];
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(name, unit)| Some((size.strip_suffix(name)?, *unit)))
+        .unwrap_or((size, 1));
+    let number: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("\"{size}\" is no size; write one such as 800MiB or 4GiB"))?;
+    if !(number.is_finite() && number > 0.0) {
+        return Err("The memory that may be used must be more than nothing".to_string());
+    }
+    Ok((number * unit as f64) as u64)
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +159,17 @@ mod tests {
                 .unwrap_or_else(|| panic!("{} has none", command.get_name()));
             Arguments::try_parse_from(example.split(' '))
                 .unwrap_or_else(|e| panic!("{example}: {e}"));
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(bytes_of("4GiB"), Ok(4 << 30));
+        assert_eq!(bytes_of("1.5 KiB"), Ok(1536));
+        assert_eq!(bytes_of("12"), Ok(12));
+        assert_eq!(bytes_of("12B"), Ok(12));
+        for bad in ["", "GiB", "-1MiB", "0", "4 apples", "inf"] {
+            assert!(bytes_of(bad).is_err(), "{bad}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use whyfinder_experiment::{Experiment, Outcome};
 use whyfinder_instrument::Report;
 use whyfinder_model::{OpenOptions, device_named};
-use whyfinder_worker::{Event, JobId, Request, Worker, WorkerOptions};
+use whyfinder_worker::{Event, JobId, MemoryBudget, Request, Worker, WorkerOptions};
 
 use super::arguments::Machine;
 use super::command_error::CommandError;
@@ -20,7 +20,9 @@ use super::threads;
 pub(crate) fn worker(machine: &Machine) -> Result<Worker, CommandError> {
     let device = device_named(&machine.device)?;
     threads::limit_to(machine.threads)?;
+    let memory = machine.memory.map(MemoryBudget::Bytes).unwrap_or_default();
     Ok(Worker::spawn(WorkerOptions {
+        memory,
         models: OpenOptions {
             device,
             ..OpenOptions::default()

@@ -43,6 +43,9 @@ pub(crate) fn estimate(arguments: &arguments::Estimate) -> Result<(), CommandErr
             ": too much, the run would be refused"
         }
     ))?;
+    if estimate.seconds.is_nan() {
+        return Ok(());
+    }
     say(format!(
         "work        {}",
         passes(estimate.passes, estimate.passes_plain)

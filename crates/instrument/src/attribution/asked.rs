@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use candle_core::Tensor;
 use whyfinder_experiment::image_experiment::Detector;
 use whyfinder_experiment::outcome::Summary;
 use whyfinder_experiment::{Axis, Experiment, Field, ImageInput, Outcome};
@@ -18,9 +19,10 @@ use crate::image::fields::{field_bytes, given};
 use crate::image::provenance;
 use crate::image::quality::psnr;
 use crate::image::scene::Scene;
-use crate::image::whole_output::{Tiling, device_of};
+use crate::image::whole_output::{Tiling, device_of, probe_seconds};
 use crate::measure::Cost;
 use crate::memory::Budget;
+use crate::pace::seconds_of;
 use crate::report::{Observer, Progress, Report};
 
 /// A pass and the way back take this many passes.
@@ -109,18 +111,33 @@ impl<'a> Asked<'a> {
                 "What is measured is the PSNR against the true picture, and there is none; add truth to [input].",
             ));
         };
-        let Some(first) = pictures.first() else {
+        if pictures.is_empty() {
             return Ok(Vec::new());
-        };
-        let values: Vec<f32> = pictures.iter().flat_map(|p| &p.values).copied().collect();
-        let shape = (pictures.len(), first.height, first.width, first.channels);
-        let batch = candle_core::Tensor::from_vec(values, shape, &device_of(self.network()))?;
-        let outputs = forward_region(self.network(), &batch, self.scene.noise(), &self.region)?;
-        let outputs: Vec<f32> = outputs.flatten_all()?.to_vec1()?;
+        }
+        let outputs: Vec<f32> = self.outputs(pictures)?.flatten_all()?.to_vec1()?;
         Ok(outputs
             .chunks_exact(truth.len())
             .map(|o| psnr(o, truth))
             .collect())
+    }
+
+    /// The region's outputs for some pictures of one size.
+    fn outputs(&self, pictures: &[&Pixels]) -> Result<Tensor> {
+        let values: Vec<f32> = pictures.iter().flat_map(|p| &p.values).copied().collect();
+        let Pixels {
+            height,
+            width,
+            channels,
+            ..
+        } = self.picture;
+        let shape = (pictures.len(), height, width, channels);
+        let batch = Tensor::from_vec(values, shape, &device_of(self.network()))?;
+        Ok(forward_region(
+            self.network(),
+            &batch,
+            self.scene.noise(),
+            &self.region,
+        )?)
     }
 
     /// # Errors
@@ -155,18 +172,38 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// What `passes` passes to the region cost; one is timed.
-    pub(crate) fn estimate(&self, passes: f64, bytes: u64, budget: &Budget) -> Result<Cost> {
-        self.check(bytes, budget)?;
-        let began = Instant::now();
-        let picture = self.picture.tensor(&device_of(self.network()))?;
-        let output = forward_region(self.network(), &picture, self.scene.noise(), &self.region)?;
-        output.flatten_all()?.to_vec1::<f32>()?;
+    /// What a run of `passes` passes to the region costs, of which `seconds` are those of all passes; the whole output
+    /// comes on top.
+    pub(crate) fn estimate(
+        &self,
+        passes: f64,
+        bytes: u64,
+        seconds: f64,
+        budget: &Budget,
+    ) -> Result<Cost> {
+        let held = field_bytes(&self.scene);
+        let tiling = Tiling::of(self.network(), &self.scene, held, budget)?;
         Ok(Cost {
             bytes,
-            passes: passes * self.share(),
-            passes_plain: passes,
-            seconds: began.elapsed().as_secs_f64() * passes,
+            passes: passes * self.share() + 1.0,
+            passes_plain: passes + 1.0,
+            seconds: seconds + tiling.flops * probe_seconds(self.network(), &self.scene)?,
+        })
+    }
+
+    /// Seconds of one gradient of the detector.
+    pub(crate) fn seconds_per_gradient(&self) -> Result<f64> {
+        let reading = self.reading()?;
+        seconds_of(|| reading.gradient(&self.picture).map(|_| ()))
+    }
+
+    /// Seconds of one pass to the region with `count` pictures at once.
+    pub(crate) fn seconds_per_pass(&self, count: usize) -> Result<f64> {
+        let pictures = vec![&self.picture; count];
+        seconds_of(|| {
+            let outputs = self.outputs(&pictures)?;
+            outputs.flatten_all()?.to_vec1::<f32>()?;
+            Ok(())
         })
     }
 

@@ -1,7 +1,5 @@
 //! From patches to the region's outputs: through the lens, or by a whole pass for each.
 
-use std::time::Instant;
-
 use candle_core::Tensor;
 use whyfinder_experiment::Engine;
 use whyfinder_model::network::{Held, Lens, Network, Patched, Rect, places_at_once, region_cost};
@@ -126,22 +124,5 @@ impl<'a> Runner<'a> {
             Way::Lens(lens) => lens.bytes().saturating_mul(2),
             Way::Whole(_) => self.whole_bytes,
         }
-    }
-
-    /// Seconds per floating-point operation, from an intervention that is run now.
-    pub(super) fn probe_seconds(&self, scene: &Scene, at: &Rect) -> Result<f64> {
-        let patch = scene.input.part(at);
-        let mut seconds = f64::INFINITY;
-        for _ in 0..2 {
-            let began = Instant::now();
-            let pack = Pack {
-                at,
-                patches: &patch,
-                count: 1,
-            };
-            self.outputs(&[pack], Held::Nothing)?;
-            seconds = seconds.min(began.elapsed().as_secs_f64());
-        }
-        Ok(seconds / self.flops(at).max(1.0))
     }
 }

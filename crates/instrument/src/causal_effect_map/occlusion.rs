@@ -62,15 +62,10 @@ pub(crate) fn measure(
     let interventions = as_interventions(settings);
     let prepared = prepare(model, experiment, input, &interventions, budget)?;
     let Prepared { scene, grid, .. } = &prepared;
-    let Some(truth) = &scene.truth else {
-        return Err(InstrumentError::unfit(
-            "What is measured is the PSNR against the true picture, and there is none; add truth to [input].",
-        ));
-    };
+    let truth = prepared.truth()?;
     let output = prepared.tiling.run(&model.network, scene, observer)?;
     let mut reference = output.qualities(scene);
     let runner = Runner::new(&model.network, scene, settings.engine)?;
-    let truth = truth.part(&scene.region());
     let base = psnr(&runner.base()?, &truth);
     reference.insert("psnr".to_string(), base as f32);
     let mut maps = Maps::new(&prepared, &interventions, &reference);

@@ -47,11 +47,11 @@ pub(super) struct Done {
 }
 
 /// The interventions on one block.
-struct Work<'p> {
-    block: &'p Block,
+pub(super) struct Work<'p> {
+    pub(super) block: &'p Block,
     /// `[count, h, w, C]`.
-    patches: &'p [u8],
-    count: usize,
+    pub(super) patches: &'p [u8],
+    pub(super) count: usize,
 }
 
 impl<'p> Work<'p> {
@@ -142,9 +142,7 @@ impl Sweep<'_> {
             &prepared.grid,
             &|block| prepared.runs(settings, block),
             &mut |sweep, measured| {
-                let most = measured.effects.iter().map(|e| e.abs()).fold(0.0, f32::max);
-                let moved = f64::from(most) >= settings.tolerance;
-                hot[measured.block] = moved && settings.fine > 0;
+                hot[measured.block] = moves(&measured.effects, settings);
                 measured_blocks += 1;
                 hot_blocks += usize::from(hot[measured.block]);
                 maps.store(measured);
@@ -221,7 +219,7 @@ impl Sweep<'_> {
     }
 
     /// Runs blocks in packs, several packs at once, and hands on each block as it is done.
-    fn run(
+    pub(super) fn run(
         &mut self,
         work: &[Work<'_>],
         store: &mut dyn FnMut(&mut Self, &Measured),
@@ -256,9 +254,10 @@ impl Sweep<'_> {
             let flops = |pack: &Pack<'_>| pack.count as f64 * self.runner.flops(pack.at);
             let all: f64 = only.iter().map(flops).sum();
             self.pace.measured(all, began.elapsed());
-            self.passes += all / self.runner.whole_flops().max(1.0);
+            let runs = self.runs_per_draw();
+            self.passes += runs * all / self.runner.whole_flops().max(1.0);
             for (((i, pack), effects), direct) in wave.iter().zip(effects).zip(direct) {
-                self.passes_plain += pack.count as f64;
+                self.passes_plain += runs * pack.count as f64;
                 gathered.effects.extend(effects);
                 gathered.direct.extend(direct);
                 if gathered.effects.len() == work[*i].count {
@@ -273,6 +272,14 @@ impl Sweep<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Runs of one draw: a second one where direct effects are asked for and are not the effects themselves.
+    pub(super) fn runs_per_draw(&self) -> f64 {
+        match self.mediation {
+            Some(Held::Pooled) => 2.0,
+            _ => 1.0,
+        }
     }
 
     /// For each pack, the effects of its patches, dB.
@@ -290,7 +297,7 @@ impl Sweep<'_> {
             .collect())
     }
 
-    fn patches_per_step(&self, block: &Block) -> usize {
+    pub(super) fn patches_per_step(&self, block: &Block) -> usize {
         let at_once = self.runner.packs_at_once() as u64;
         let bytes = self.runner.bytes_per_patch(&block.rect).max(1) * at_once;
         let fit = usize::try_from(self.spare_bytes / bytes).unwrap_or(usize::MAX);
@@ -324,6 +331,12 @@ impl Sweep<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a block's coarse interventions ask for fine ones.
+pub(super) fn moves(effects: &[f32], settings: &InterventionSettings) -> bool {
+    let most = effects.iter().map(|e| e.abs()).fold(0.0, f32::max);
+    settings.fine > 0 && f64::from(most) >= settings.tolerance
 }
 
 /// Which draws, on which blocks (in their order).
