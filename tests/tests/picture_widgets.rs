@@ -143,6 +143,7 @@ impl Stage {
                     .map(|i| 27.0 - 9.0 * (i as f32 / 32.0).powf(0.4))
                     .collect();
                 let straight: Vec<f32> = (0..33).map(|i| 27.0 - 9.0 * i as f32 / 32.0).collect();
+                let shares: Vec<f32> = (0..33).map(|i| i as f32 / 32.0).collect();
                 let curves = [
                     Curve {
                         name: "CEM",
@@ -160,6 +161,8 @@ impl Stage {
                 let plot = CurvesPlot {
                     label: "Deletion",
                     along: "of the blocks replaced",
+                    shares: &shares,
+                    blocks: Some([64, 64]),
                     unit: "dB",
                     curves: &curves,
                 };
@@ -193,6 +196,7 @@ impl Stage {
                     rows: 8,
                     cols: 8,
                     weights: &weights,
+                    mark: Some(Cell::new(3, 4)),
                 })
                 .collect();
             weights_strip(ui, &look, &maps, 6);
@@ -206,6 +210,7 @@ impl Stage {
             picture: Some(&self.input),
             size: self.size,
             cell: BLOCK,
+            of_blocks: true,
             block: BLOCK,
             values: &self.values,
             stderr: Some(&self.stderr),
@@ -219,8 +224,10 @@ impl Stage {
                 flipped: self.flipped,
             },
             region: Some(self.region),
+            windows: &[],
         };
         let seen = effect_map(ui, &self.look, &mut self.view, &data, self.selected);
+        self.region = seen.region.unwrap_or(self.region);
         self.selected = seen.picked.or(self.selected);
         self.seen_map = Some(seen);
     }
@@ -244,6 +251,7 @@ impl Stage {
             }),
             region: Some(self.region),
             others: &[Region::new(150, 40, 48, 24)],
+            windows: &[Region::new(64, 64, 32, 32)],
             draws_regions: true,
         };
         let seen = picture_view(ui, &self.look, &mut self.view, &mut self.state, &data);

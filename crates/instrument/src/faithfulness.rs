@@ -11,7 +11,7 @@ use whyfinder_experiment::{
 use whyfinder_model::network::{ImageModel, Rect};
 
 use crate::attribution::asked::{Asked, Telling, start};
-use crate::attribution::curves::{Curve, Deck, area, ranking, shuffled, summed};
+use crate::attribution::curves::{Curve, Deck, area, ranking, shuffled, summed, taken};
 use crate::attribution::path::baseline;
 use crate::attribution::pixels::Pixels;
 use crate::error::{InstrumentError, Result};
@@ -76,7 +76,10 @@ pub(crate) fn estimate(
     budget: &Budget,
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
-    let mut cost = asked.estimate(curve_passes(settings), bytes(&asked), budget)?;
+    let (passes, bytes) = (curve_passes(settings), bytes(&asked));
+    asked.check(bytes, budget)?;
+    let seconds = passes * asked.seconds_per_pass(1)?;
+    let mut cost = asked.estimate(passes, bytes, seconds, budget)?;
     for map in &settings.maps {
         if let Some(experiment) = experiment_of(map, settings, experiment, input) {
             let of_map = estimate_image(model, &experiment, budget)?;
@@ -130,6 +133,8 @@ pub(crate) fn measure(
     let (pictures, qualities) = asked.pictures(observer, budget)?;
     let mut summary = asked.summary(Metric::Psnr.name(), qualities);
     let mut curves = Curves::new(settings, blocks.reachable.len());
+    let parts = blocks.reachable.len() as f32;
+    summary.reference.insert("blocks".into(), parts);
     start(observer, curves.fields(), &summary, &pictures);
     let (mut passes, mut maps) = (curve_passes(settings), Vec::new());
     for (done, map) in settings.maps.iter().enumerate() {
@@ -286,16 +291,12 @@ struct Curves {
 impl Curves {
     fn new(settings: &FaithfulnessSettings, parts: usize) -> Self {
         let points = settings.steps + 1;
-        let taken = |step: usize| {
-            let steps = settings.steps.max(1);
-            let taken = (step * parts + steps / 2) / steps;
-            taken as f64 / parts.max(1) as f64
-        };
+        let share = |step: usize| taken(step, settings.steps, parts) as f64 / parts.max(1) as f64;
         Self {
             maps: settings.maps.iter().map(ToString::to_string).collect(),
             shares: Axis {
                 name: "share".into(),
-                labels: Labels::Number((0..points).map(taken).collect()),
+                labels: Labels::Number((0..points).map(share).collect()),
             },
             of_maps: std::array::from_fn(|_| vec![f32::NAN; settings.maps.len() * points]),
             random: Vec::new(),
@@ -344,6 +345,10 @@ impl Curves {
         summary: &mut whyfinder_experiment::outcome::Summary,
     ) {
         let points = self.shares.len();
+        let shares: &[f64] = match &self.shares.labels {
+            Labels::Number(shares) => shares,
+            Labels::Text(_) => &[],
+        };
         let ends = |deletion: &[f32]| Some((*deletion.last()?, *deletion.first()?));
         let any = self.of_maps[0]
             .get(..points)
@@ -358,14 +363,14 @@ impl Curves {
                 .iter()
                 .zip(self.of_maps[i].chunks_exact(points))
             {
-                if let Some(area) = area(curve, replaced, untouched) {
+                if let Some(area) = area(shares, curve, replaced, untouched) {
                     summary.reference.insert(format!("{kind}.{map}"), area);
                 }
             }
             let areas: Vec<f32> = self
                 .random
                 .iter()
-                .filter_map(|pair| area(&pair[i], replaced, untouched))
+                .filter_map(|pair| area(shares, &pair[i], replaced, untouched))
                 .collect();
             if !areas.is_empty() {
                 let (mean, stderr) = whyfinder_experiment::field::mean_and_stderr(&areas);

@@ -6,11 +6,11 @@ use super::accessible::describe;
 use super::look::MapLook;
 use super::token_text::{short_number, whole};
 
-/// One curve over equal steps from nothing to everything.
+/// One curve from nothing to everything.
 #[derive(Clone, Copy, Debug)]
 pub struct Curve<'a> {
     pub name: &'a str,
-    /// In the plot's unit, at equal steps of the share; at least two.
+    /// In the plot's unit, at the shares of the plot; at least two.
     pub values: &'a [f32],
     /// Area under the curve, scaled to 0..1, where it is known.
     pub area: Option<f32>,
@@ -22,8 +22,12 @@ pub struct Curve<'a> {
 pub struct CurvesPlot<'a> {
     /// Such as `Deletion`; the accessible name.
     pub label: &'a str,
-    /// What runs along the bottom, such as `blocks replaced`.
+    /// What runs along the bottom, such as `of the blocks replaced`.
     pub along: &'a str,
+    /// Shares at which all curves are known, rising from 0 to 1.
+    pub shares: &'a [f32],
+    /// How many blocks all shares are of, and how many pixels each has, where that is known.
+    pub blocks: Option<[usize; 2]>,
     pub unit: &'a str,
     pub curves: &'a [Curve<'a>],
 }
@@ -60,7 +64,10 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
         .curves
         .iter()
         .map(|curve| {
-            let number = match (share.map(|s| at_share(curve.values, s)), curve.area) {
+            let number = match (
+                share.map(|s| at_share(data.shares, curve.values, s)),
+                curve.area,
+            ) {
                 (Some(v), _) => format!(" {v:.2}"),
                 (None, Some(area)) => format!(" {}", short_number(area)),
                 (None, None) => String::new(),
@@ -70,7 +77,7 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
         .collect();
     let spoken: Vec<&str> = legend.iter().map(|(words, _)| words.as_str()).collect();
     let what = match share {
-        Some(share) => format!("at {:.0} %", 100.0 * share),
+        Some(share) => format!("at {}", percent(share)),
         None => "area".to_string(),
     };
     let value = format!("{what}: {}", spoken.join(", "));
@@ -92,13 +99,12 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
     }
     // The best on top, so that no curve hides the first.
     for curve in data.curves.iter().rev() {
-        let steps = curve.values.len().saturating_sub(1).max(1) as f32;
         let points: Vec<_> = curve
             .values
             .iter()
-            .enumerate()
-            .filter(|(_, v)| v.is_finite())
-            .map(|(i, &v)| pos2(plot.left() + i as f32 / steps * plot.width(), y(v)))
+            .zip(data.shares)
+            .filter(|(v, _)| v.is_finite())
+            .map(|(&v, &share)| pos2(plot.left() + share * plot.width(), y(v)))
             .collect();
         painter.add(Shape::line(points, Stroke::new(1.75, curve.colour)));
     }
@@ -106,13 +112,13 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
         let x = plot.left() + share * plot.width();
         painter.vline(x, plot.y_range(), Stroke::new(1.0, look.faint));
         for curve in data.curves {
-            let at = pos2(x, y(at_share(curve.values, share)));
+            let at = pos2(x, y(at_share(data.shares, curve.values, share)));
             painter.circle(at, 3.0, curve.colour, Stroke::new(1.0, look.background));
         }
     }
     let bottom = plot.bottom() + 3.0;
     let along = match share {
-        Some(share) => format!("{:.0} % {}", 100.0 * share, data.along),
+        Some(share) => format!("{}{} {}", percent(share), counted(data, share), data.along),
         None => data.along.to_string(),
     };
     let ends = ["0 %", "100 %"].map(|w| whole(&painter, w, &look.small_font, look.muted));
@@ -151,6 +157,21 @@ pub fn curves_plot(ui: &mut Ui, look: &MapLook, data: &CurvesPlot<'_>, height: f
     response
 }
 
+/// ` (12 blocks, 768 px)`.
+fn counted(data: &CurvesPlot<'_>, share: f32) -> String {
+    let Some([blocks, pixels]) = data.blocks else {
+        return String::new();
+    };
+    let taken = (share * blocks as f32).round() as usize;
+    format!(" ({taken} blocks, {} px)", taken * pixels)
+}
+
+/// Small shares with a decimal: that is where curves are read.
+fn percent(share: f32) -> String {
+    let decimals = usize::from(share < 0.1);
+    format!("{:.decimals$} %", 100.0 * share)
+}
+
 /// Lines that pieces of these widths take.
 fn lines_of(widths: impl Iterator<Item = f32>, room: f32) -> usize {
     let (mut lines, mut x) = (1, 0.0f32);
@@ -182,14 +203,20 @@ fn extent(curves: &[Curve<'_>]) -> (f32, f32) {
 }
 
 /// The value between two steps.
-fn at_share(values: &[f32], share: f32) -> f32 {
-    let Some(last) = values.len().checked_sub(1) else {
+fn at_share(shares: &[f32], values: &[f32], share: f32) -> f32 {
+    let Some(last) = values.len().min(shares.len()).checked_sub(1) else {
         return f32::NAN;
     };
-    let at = share.clamp(0.0, 1.0) * last as f32;
-    let i = (at as usize).min(last);
-    let next = (i + 1).min(last);
-    values[i] + (values[next] - values[i]) * (at - i as f32)
+    let share = share.clamp(0.0, 1.0);
+    let next = shares[..=last].partition_point(|&s| s < share).min(last);
+    let i = next.saturating_sub(1);
+    let width = shares[next] - shares[i];
+    let part = if width > 0.0 {
+        ((share - shares[i]) / width).min(1.0)
+    } else {
+        1.0
+    };
+    values[i] + (values[next] - values[i]) * part
 }
 
 #[cfg(test)]
@@ -207,9 +234,10 @@ mod tests {
     fn shares_are_read_between_the_steps() {
         let values = [1.0, 3.0, 2.0];
         for (share, value) in [(0.0, 1.0), (0.25, 2.0), (0.5, 3.0), (1.0, 2.0), (7.0, 2.0)] {
-            assert_eq!(at_share(&values, share), value);
+            assert_eq!(at_share(&[0.0, 0.5, 1.0], &values, share), value);
         }
-        assert!(at_share(&[], 0.5).is_nan());
-        assert_eq!(at_share(&[4.0], 0.9), 4.0);
+        assert_eq!(at_share(&[0.0, 0.1, 1.0], &values, 0.05), 2.0);
+        assert!(at_share(&[], &[], 0.5).is_nan());
+        assert_eq!(at_share(&[0.0], &[4.0], 0.9), 4.0);
     }
 }

@@ -27,11 +27,19 @@ pub(crate) struct Deck<'a> {
 /// The score of a picture.
 pub(crate) type Score<'a> = dyn FnMut(&Pixels) -> Result<f32> + 'a;
 
+/// How many of `parts` parts are exchanged after step `step` of `steps`.
+///
+/// The number grows with the square of the step: what a map ranks first decides the most, and good maps differ there.
+/// No step is without a part as long as there are any left.
+pub(crate) fn taken(step: usize, steps: usize, parts: usize) -> usize {
+    let squares = (steps * steps).max(1);
+    let grown = (step * step * parts + squares / 2) / squares;
+    grown.max(step).min(parts)
+}
+
 impl Deck<'_> {
-    /// How many parts are exchanged after step `step`.
-    pub(crate) fn taken(&self, step: usize) -> usize {
-        let steps = self.steps.max(1);
-        (step * self.parts.len() + steps / 2) / steps
+    fn taken(&self, step: usize) -> usize {
+        taken(step, self.steps, self.parts.len())
     }
 
     /// Parts are taken out of the picture in this order.
@@ -108,18 +116,22 @@ pub(crate) fn summed(map: &[f32], width: usize, parts: &[Rect]) -> Vec<f32> {
         .collect()
 }
 
-/// The area under a curve between `none` (0) and `all` (1), by trapezoids over shares from 0 to 1.
+/// The area under a curve between `none` (0) and `all` (1), by trapezoids over the shares of its points, which rise
+/// from 0 to 1.
 ///
 /// `None` where the two ends are alike: then no order shows anything.
-pub(crate) fn area(curve: &[f32], zero: f32, one: f32) -> Option<f32> {
+pub(crate) fn area(shares: &[f64], curve: &[f32], zero: f32, one: f32) -> Option<f32> {
     let height = f64::from(one) - f64::from(zero);
-    if curve.len() < 2 || !height.is_finite() || height.abs() < 1e-6 {
+    if curve.len() < 2 || curve.len() != shares.len() || !height.is_finite() || height.abs() < 1e-6
+    {
         return None;
     }
     let level = |value: f32| (f64::from(value) - f64::from(zero)) / height;
-    let pieces = curve.windows(2);
-    let sum: f64 = pieces.map(|w| (level(w[0]) + level(w[1])) / 2.0).sum();
-    Some((sum / (curve.len() - 1) as f64) as f32)
+    let pieces = curve.windows(2).zip(shares.windows(2));
+    let sum: f64 = pieces
+        .map(|(w, s)| (s[1] - s[0]) * (level(w[0]) + level(w[1])) / 2.0)
+        .sum();
+    Some(sum as f32)
 }
 
 #[cfg(test)]
@@ -162,7 +174,8 @@ mod tests {
         for (d, i) in deletion.iter().zip(&insertion) {
             assert!((d + i - 276.0).abs() < 1e-3);
         }
-        let fast = area(&deletion, 0.0, 276.0).expect("an area");
+        let shares: Vec<f64> = (0..=4).map(|i| taken(i, 4, 6) as f64 / 6.0).collect();
+        let fast = area(&shares, &deletion, 0.0, 276.0).expect("an area");
         let mut random = RandomState::new(3);
         for _ in 0..20 {
             let order = shuffled(6, &mut random);
@@ -170,15 +183,35 @@ mod tests {
             sorted.sort_unstable();
             assert_eq!(sorted, [0, 1, 2, 3, 4, 5]);
             let curve = deck.deletion(&order, &mut sum).expect("scores");
-            assert!(area(&curve, 0.0, 276.0).expect("an area") >= fast);
+            assert!(area(&shares, &curve, 0.0, 276.0).expect("an area") >= fast);
         }
     }
 
     #[test]
     fn areas_are_between_the_ends() {
-        assert_eq!(area(&[0.0, 0.5, 1.0], 0.0, 1.0), Some(0.5));
-        assert_eq!(area(&[30.0, 10.0, 10.0], 10.0, 30.0), Some(0.25));
-        assert_eq!(area(&[3.0, 3.0], 3.0, 3.0), None);
+        let even = [0.0, 0.5, 1.0];
+        assert_eq!(area(&even, &[0.0, 0.5, 1.0], 0.0, 1.0), Some(0.5));
+        assert_eq!(area(&even, &[30.0, 10.0, 10.0], 10.0, 30.0), Some(0.25));
+        assert_eq!(
+            area(&[0.0, 0.1, 1.0], &[1.0, 0.0, 0.0], 0.0, 1.0),
+            Some(0.05)
+        );
+        assert_eq!(area(&[0.0, 1.0], &[3.0, 3.0], 3.0, 3.0), None);
+    }
+
+    #[test]
+    fn steps_are_fine_at_the_start_and_leave_nothing_out() {
+        let all: Vec<usize> = (0..=20).map(|step| taken(step, 20, 1024)).collect();
+        assert_eq!(all[..6], [0, 3, 10, 23, 41, 64]);
+        assert_eq!(all[20], 1024);
+        let few: Vec<usize> = (0..=20).map(|step| taken(step, 20, 60)).collect();
+        assert_eq!(few[..6], [0, 1, 2, 3, 4, 5]);
+        assert_eq!(few[20], 60);
+        for (steps, parts) in [(20, 3), (1, 9), (7, 0), (5, 5)] {
+            let all: Vec<usize> = (0..=steps).map(|step| taken(step, steps, parts)).collect();
+            assert_eq!((all[0], all[steps]), (0, parts), "{all:?}");
+            assert!(all.windows(2).all(|w| w[0] <= w[1]), "{all:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Deletion and insertion: how fast the region's quality goes, and comes back, in the order that the maps give.
 
 use egui::{Color32, Ui, vec2};
-use whyfinder_experiment::{Experiment, Field, InstrumentSettings};
+use whyfinder_experiment::{Experiment, Field, ImageMethod, InstrumentSettings, Labels};
 
 use super::command::ImageCommand;
 use super::results::{MapResult, NetworkResult};
@@ -14,11 +14,16 @@ use crate::window::view::View;
 
 pub(crate) fn describe(view: &View<'_>) -> String {
     let what = "deletion and insertion of blocks, in the order each map gives";
-    match of_active(view) {
-        Some(result) if result.curves.is_some() => {
-            format!("{what} · {}", view.state.images.name(&result.network))
-        }
-        _ => what.to_string(),
+    let Some(result) = of_active(view) else {
+        return what.to_string();
+    };
+    let Some(curves) = &result.curves else {
+        return what.to_string();
+    };
+    let name = view.state.images.name(&result.network);
+    match first_step(curves) {
+        Some(first) => format!("{what} · {name} · {first}"),
+        None => format!("{what} · {name}"),
     }
 }
 
@@ -97,6 +102,39 @@ fn lines<'a>(result: &'a MapResult, kind: &str) -> Vec<Line<'a>> {
     all
 }
 
+/// Shares of the blocks after each step.
+fn shares_of(result: &MapResult, kind: &str) -> Vec<f32> {
+    let axis = result.field(kind).and_then(|f| f.axes.last());
+    match axis.map(|a| &a.labels) {
+        Some(Labels::Number(shares)) => shares.iter().map(|&s| s as f32).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// How many blocks, and pixels of the output, the first step exchanges.
+fn first_step(result: &MapResult) -> Option<String> {
+    let share = *shares_of(result, "deletion").get(1)?;
+    let (blocks, side) = (share * number_of_blocks(result)?, side_of(result));
+    let pixels = blocks.round() as usize * side * side;
+    Some(format!("first step {blocks:.0} blocks, {pixels} px"))
+}
+
+/// How many blocks are exchanged in all.
+fn number_of_blocks(result: &MapResult) -> Option<f32> {
+    result.summary.reference.get("blocks").copied()
+}
+
+/// Side of a block in the output's pixels.
+fn side_of(result: &MapResult) -> usize {
+    match &result.experiment.instrument {
+        InstrumentSettings::Image {
+            method: ImageMethod::Faithfulness(settings),
+            ..
+        } => settings.block,
+        _ => 0,
+    }
+}
+
 fn known(field: &Field, range: std::ops::Range<usize>) -> bool {
     field.values[range].iter().filter(|v| v.is_finite()).count() > 1
 }
@@ -142,9 +180,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     ];
     let gap = 24.0;
     let size = vec2((ui.available_width() - gap) / 2.0, ui.available_height());
+    let side = side_of(curves);
+    let blocks = number_of_blocks(curves).map(|n| [n as usize, side * side]);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
         for (kind, label, along) in kinds {
+            let shares = shares_of(curves, kind);
             let found = lines(curves, kind);
             let shown: Vec<Curve<'_>> = found
                 .iter()
@@ -163,6 +204,8 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             let plot = CurvesPlot {
                 label,
                 along,
+                shares: &shares,
+                blocks,
                 unit: "dB",
                 curves: &shown,
             };
