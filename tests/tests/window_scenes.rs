@@ -128,7 +128,9 @@ fn see_image_scene(window: &mut Harness<'static, Application>, scene: &Scene) {
         let map = result.map.as_ref().expect("a map");
         let (done, all) = map.measured();
         assert!(done == all && all > 0, "{}: {done} of {all}", scene.name);
-        maps.extend(map.map().and_then(SmallMap::of_effects));
+        let block = map.summary.image.as_ref().and_then(|i| i.block);
+        let small = |field| SmallMap::of_effects(field, map.region(), block.unwrap_or(1));
+        maps.extend(map.map().and_then(small));
     }
     keep_thumbnail(scene, Some(Thumbnail { maps }));
     keep_picture(window, scene);

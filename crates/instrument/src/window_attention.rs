@@ -14,7 +14,9 @@ use whyfinder_model::network::{
 use crate::attention_places::Side;
 use crate::attribution::asked::{Asked, start};
 use crate::error::{InstrumentError, Result};
-use crate::image::whole_output::device_of;
+use crate::image::fields::given;
+use crate::image::restore::Output;
+use crate::image::whole_output::{device_of, to_host};
 use crate::measure::Cost;
 use crate::memory::Budget;
 use crate::report::{Observer, Report};
@@ -32,7 +34,8 @@ pub(crate) struct Attended {
     pub(crate) weights: Vec<f32>,
 }
 
-/// The attention of pixel `(row, column)` of the picture `[1, H, W, C]` in every layer with windows.
+/// The attention of pixel `(row, column)` of the picture `[1, H, W, C]` in every layer with windows, and the network's
+/// output.
 ///
 /// # Errors
 /// As [`forward`]; or if the observer says that the run is cancelled.
@@ -42,7 +45,7 @@ pub(crate) fn window_attention_of(
     noise: f32,
     pixel: (usize, usize),
     observer: &dyn Observer,
-) -> Result<Vec<Attended>> {
+) -> Result<(Vec<Attended>, Tensor)> {
     let (_, height, width, _) = picture.dims4()?;
     let extents = network.extents(height, width)?;
     let mut gathering = Gathering {
@@ -57,7 +60,7 @@ pub(crate) fn window_attention_of(
     match forward(network, picture, noise, &mut gathering) {
         _ if gathering.cancelled => Err(InstrumentError::Cancelled),
         Err(error) => Err(error.into()),
-        Ok(_) => Ok(gathering.found),
+        Ok(output) => Ok((gathering.found, output)),
     }
 }
 
@@ -87,8 +90,9 @@ struct Gathering<'a> {
 }
 
 impl NodeProbe for Gathering<'_> {
-    fn wants(&self, node: NodeId) -> bool {
-        window_of(&self.network.nodes[node].operation).is_some()
+    fn wants(&self, _node: NodeId) -> bool {
+        // Every operation is an occasion to hear that the run is cancelled.
+        true
     }
 
     fn at(&mut self, id: NodeId, value: Tensor) -> whyfinder_model::Result<Tensor> {
@@ -197,7 +201,8 @@ pub(crate) fn estimate(
     budget: &Budget,
 ) -> Result<Cost> {
     let (asked, bytes) = prepare(model, experiment, input, budget)?;
-    asked.estimate(1.0, bytes, budget)
+    // The pass that is looked into gives the output too.
+    asked.estimate(0.0, bytes, 0.0, budget)
 }
 
 pub(crate) fn measure(
@@ -211,12 +216,20 @@ pub(crate) fn measure(
     let began = Instant::now();
     let (asked, bytes) = prepare(model, experiment, input, budget)?;
     let pixel = pixel_of(&asked, settings)?;
-    let (pictures, qualities) = asked.pictures(observer, budget)?;
-    let mut summary = asked.summary("attention", qualities);
-    start(observer, Vec::new(), &summary, &pictures);
     let picture = asked.picture.tensor(&device_of(asked.network()))?;
     let noise = asked.scene.noise();
-    let layers = window_attention_of(asked.network(), &picture, noise, pixel, observer)?;
+    let (layers, output) = window_attention_of(asked.network(), &picture, noise, pixel, observer)?;
+    let (height, width) = asked.scene.output_size();
+    let output = Output {
+        height,
+        width,
+        channels: asked.picture.channels,
+        values: to_host(&output)?,
+    };
+    let mut summary = asked.summary("attention", output.qualities(&asked.scene));
+    let mut pictures = given(&asked.scene)?;
+    pictures.push(output.field()?);
+    start(observer, Vec::new(), &summary, &pictures);
     let mut fields = Vec::new();
     for layer in layers {
         let field = field(layer)?;
@@ -227,7 +240,7 @@ pub(crate) fn measure(
         summary.reference.insert(name.into(), value as f32);
     }
     fields.extend(pictures);
-    Ok(asked.outcome(experiment, fields, summary, (1.0, bytes), began))
+    Ok(asked.outcome(experiment, fields, summary, (0.0, bytes), began))
 }
 
 /// `attention.LAYER` over head, y and x; the labels of y and x are the picture's rows and columns.

@@ -3,7 +3,8 @@
 use whyfinder::maps::Raster;
 use whyfinder_experiment::outcome::{ImageSummary, Summary};
 use whyfinder_experiment::{
-    Axis, Experiment, Field, ImageInput, ImageMethod, InstrumentSettings, Outcome, Provenance,
+    Axis, Experiment, Field, ImageInput, ImageMethod, InstrumentSettings, Labels, Outcome,
+    Provenance,
 };
 use whyfinder_instrument::{CellTokens, MeasuredCell, Report};
 use whyfinder_worker::ImageNetwork;
@@ -224,19 +225,33 @@ pub(crate) fn measured(experiment: &Experiment, cell: usize) -> MeasuredCell {
 fn empty_fields(experiment: &Experiment) -> Vec<Field> {
     let (rows, cols, _) = grid(experiment);
     let axes = || vec![Axis::numbered("row", rows), Axis::numbered("column", cols)];
-    if !matches!(asked(experiment).1, ImageMethod::CausalEffectMap(_)) {
-        return vec![Field::unmeasured("attribution", axes())];
-    }
+    let ImageMethod::CausalEffectMap(settings) = asked(experiment).1 else {
+        let parts = match asked(experiment).1 {
+            ImageMethod::Lam(_) => &["attribution", "density"][..],
+            _ => &["attribution"],
+        };
+        let parts = parts.iter().map(|name| Field::unmeasured(name, axes()));
+        return parts.collect();
+    };
     let mut effects = Field::sampled("effect", axes(), DRAWS);
     effects.reference.insert("psnr".into(), UNTOUCHED);
     let reachable = (0..rows * cols)
         .map(|i| f32::from(u8::from(reaches(experiment, i / cols, i % cols))))
         .collect();
-    vec![
+    let mut fields = vec![
         effects,
         Field::measured("reachable", axes(), reachable).expect("fits"),
-    ]
+    ];
+    if settings.mediation {
+        for name in ["effect.direct", "effect.mediated"] {
+            fields.push(Field::sampled(name, axes(), DRAWS));
+        }
+    }
+    fields
 }
+
+/// The part of an effect that is direct on the stage.
+pub(crate) const DIRECT: f32 = 0.75;
 
 pub(crate) fn started(experiment: &Experiment) -> Report {
     Report::Started {
@@ -250,16 +265,44 @@ pub(crate) fn outcome(experiment: Experiment) -> Outcome {
     let mut fields = empty_fields(&experiment);
     let (_, cols, _) = grid(&experiment);
     for cell in 0..cells(&experiment) {
-        if fields[0].name == "effect" {
-            let measured = measured(&experiment, cell);
-            fields[0].set_samples(cell, &measured.samples);
-        } else {
-            fields[0].values[cell] = effect(&experiment, cell / cols, cell % cols).abs();
-            fields[0].mask[cell] = true;
+        let effect = effect(&experiment, cell / cols, cell % cols);
+        let samples = measured(&experiment, cell).samples;
+        for field in &mut fields {
+            let share = match field.name.as_str() {
+                "effect" => 1.0,
+                "effect.direct" => DIRECT,
+                "effect.mediated" => 1.0 - DIRECT,
+                "reachable" => continue,
+                "density" => {
+                    field.values[cell] = (effect.abs() / 3.0).sqrt();
+                    field.mask[cell] = true;
+                    continue;
+                }
+                _ => {
+                    field.values[cell] = effect.abs();
+                    field.mask[cell] = true;
+                    continue;
+                }
+            };
+            let samples: Vec<f32> = samples.iter().map(|v| share * v).collect();
+            field.set_samples(cell, &samples);
+        }
+    }
+    let mut summary = summary(&experiment);
+    if matches!(asked(&experiment).1, ImageMethod::Lam(_)) {
+        for (name, value) in [
+            ("diffusion-index", 12.3),
+            ("gini", 0.877),
+            ("area", 214.0),
+            ("detector", 40.0),
+            ("detector.baseline", 10.0),
+            ("completeness", 0.6),
+        ] {
+            summary.reference.insert(name.into(), value);
         }
     }
     Outcome {
-        summary: summary(&experiment),
+        summary,
         fields,
         provenance: Provenance::default(),
         distributions: Vec::new(),
@@ -275,14 +318,19 @@ pub(crate) fn curves(experiment: Experiment) -> Outcome {
     };
     let names: Vec<String> = settings.maps.iter().map(ToString::to_string).collect();
     let points = settings.steps + 1;
-    let shares = || Axis::numbered("share", points);
+    let share = |i: usize| (i as f64 / (points - 1) as f64).powi(2);
+    let shares = || Axis {
+        name: "share".into(),
+        labels: Labels::Number((0..points).map(share).collect()),
+    };
     let mut summary = summary(&experiment);
+    summary.reference.insert("blocks".into(), 1024.0);
     let mut fields = Vec::new();
     for (kind, falls) in [("deletion", true), ("insertion", false)] {
         let curve = |power: f32| -> Vec<f32> {
             (0..points)
                 .map(|i| {
-                    let share = (i as f32 / (points - 1) as f32).powf(power);
+                    let share = (share(i) as f32).powf(power);
                     17.0 + 10.0 * if falls { 1.0 - share } else { share }
                 })
                 .collect()
@@ -317,15 +365,30 @@ pub(crate) fn curves(experiment: Experiment) -> Outcome {
     }
 }
 
-/// Six heads in each of two layers, each looking somewhere else in a window of eight pixels.
+/// Six heads in each of two layers, each looking somewhere else in the window of eight pixels around the one asked
+/// about; the second layer shifts its windows by four.
 pub(crate) fn attention(experiment: Experiment) -> Outcome {
+    let (input, ImageMethod::WindowAttention(settings)) = asked(&experiment) else {
+        panic!("an experiment on window attention");
+    };
+    let [x, y, w, h] = input.region.expect("a region");
+    let pixel = settings.pixel.unwrap_or([x + w / 2, y + h / 2]);
+    let pixel = pixel.map(|n| n / scale(&experiment.model));
     let fields = (0..2)
         .map(|layer| {
-            let axes = ["head", "y", "x"]
-                .into_iter()
-                .zip([6, 8, 8])
-                .map(|(name, n)| Axis::numbered(name, n))
-                .collect();
+            let side = |name: &str, at: usize| {
+                let shift = 4 * layer;
+                let start = (at + shift) / 8 * 8 - shift.min((at + shift) / 8 * 8);
+                Axis {
+                    name: name.into(),
+                    labels: Labels::Number((start..start + 8).map(|i| i as f64).collect()),
+                }
+            };
+            let axes = vec![
+                Axis::numbered("head", 6),
+                side("y", pixel[1]),
+                side("x", pixel[0]),
+            ];
             let values = (0..6 * 64)
                 .map(|i| {
                     let (head, y, x) = (i / 64, i % 64 / 8, i % 8);
@@ -339,8 +402,12 @@ pub(crate) fn attention(experiment: Experiment) -> Outcome {
             Field::measured(&format!("attention.{layer}"), axes, values).expect("fits")
         })
         .collect();
+    let mut summary = summary(&experiment);
+    for (name, value) in [("pixel.x", pixel[0]), ("pixel.y", pixel[1])] {
+        summary.reference.insert(name.into(), value as f32);
+    }
     Outcome {
-        summary: summary(&experiment),
+        summary,
         fields,
         provenance: Provenance::default(),
         distributions: Vec::new(),

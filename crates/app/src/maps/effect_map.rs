@@ -1,11 +1,11 @@
 //! Effects of blocks over the picture that they were measured on.
 
-use egui::{Response, Role, Sense, Ui, vec2};
+use egui::{CursorIcon, PointerButton, Response, Role, Sense, Ui, vec2};
 use whyfinder_paint::{ColourMap, MapArray, MapShape, MapStyle, flag};
 
 use super::accessible::describe;
 use super::cell_ink::{self, CellText};
-use super::grid_input;
+use super::grid_input::{self, pointer_over};
 use super::heatmap_view::{GridFrame, HeatmapView};
 use super::look::{Cell, DataKey, MapLook};
 use super::painted_map::{self, Picture};
@@ -15,7 +15,7 @@ use super::raster_paint::{Treatment, paint_raster};
 use super::reach_contour::{dashed, edges_of};
 use super::readout::{self, Readout};
 use super::region::Region;
-use super::region_box::region_outline;
+use super::region_box::{region_box, window_outlines};
 use super::token_text::{read_number, short_error, short_number, signed_number, signed_with_error};
 
 /// How effects become colours.
@@ -73,6 +73,8 @@ pub struct EffectMap<'a> {
     pub size: [usize; 2],
     /// Side of a cell in those pixels.
     pub cell: usize,
+    /// The cells are blocks, not single pixels of the input.
+    pub of_blocks: bool,
     /// Side of the blocks of the maps beside it, so that all lie alike; a multiple of `cell`.
     pub block: usize,
     /// Row-major over rows and columns of cells; NaN where not measured.
@@ -87,7 +89,10 @@ pub struct EffectMap<'a> {
     pub reachable: Option<&'a [bool]>,
     pub unit: &'a str,
     pub scale: EffectScale,
+    /// The region that is asked about, to be moved and resized; a drag elsewhere draws a new one.
     pub region: Option<Region>,
+    /// Attention windows that are looked into: outlines alone.
+    pub windows: &'a [Region],
 }
 
 /// What a person did on an effect map.
@@ -96,6 +101,11 @@ pub struct EffectResponse {
     pub response: Response,
     pub place: PictureFrame,
     pub hovered: Option<Cell>,
+    /// The pixel under the pointer, and the one that was clicked in this frame.
+    pub pixel: Option<[usize; 2]>,
+    pub clicked: Option<[usize; 2]>,
+    /// The region after this frame's drag or keys, if it changed.
+    pub region: Option<Region>,
     /// The cell clicked or reached with the keys in this frame.
     pub picked: Option<Cell>,
 }
@@ -172,14 +182,16 @@ pub fn effect_map(
         selected,
         place.largest_zoom(),
     );
-    let hovered = read.hovered.filter(inside);
-    let picked = read.picked.filter(inside);
+    let drawn = drawn(ui, &response, view, &place, data);
     let place = PictureFrame {
         view: *view,
         ..place
     };
     let grid = place.cells(data.cell);
-    let selected = picked.or(selected).filter(inside);
+    let pointer = pointer_over(ui, &response);
+    let pixel = pointer.and_then(|at| place.pixel_at(at));
+    let hovered = pointer.and_then(|at| grid.cell_at(at)).filter(inside);
+    let mut picked = read.picked.filter(inside);
 
     let painter = ui.painter_at(place.frame);
     match data.picture {
@@ -192,7 +204,21 @@ pub fn effect_map(
         }
     }
     cells(ui, look, data, &place, &grid);
-    outlines(ui, look, data, &place, &grid, selected, hovered);
+    outlines(ui, look, data, &place, &grid);
+    let (mut region, mut clicked) = (None, response.clicked());
+    if let Some(asked) = data.region {
+        let label = format!("Region over {}", data.label);
+        let on_it = region_box(ui, look, id.with("region"), &place, &label, asked);
+        region = on_it.changed;
+        if on_it.clicked {
+            // A click is on the block, not on what is drawn around it.
+            clicked = true;
+            picked = hovered;
+            response.request_focus();
+        }
+    }
+    let selected = picked.or(selected).filter(inside);
+    marks(ui, look, &place, &grid, selected, hovered);
     if response.has_focus() {
         cell_ink::focus(ui.painter(), look, place.frame);
     }
@@ -208,8 +234,32 @@ pub fn effect_map(
         response,
         place,
         hovered,
+        clicked: pixel.filter(|_| clicked),
+        pixel,
+        region: region.or(drawn),
         picked,
     }
+}
+
+/// The region that a drag beside the asked one draws, unless the map is zoomed in.
+fn drawn(
+    ui: &Ui,
+    response: &Response,
+    view: &mut HeatmapView,
+    place: &PictureFrame,
+    data: &EffectMap<'_>,
+) -> Option<Region> {
+    data.region?;
+    let shift = ui.input(|i| i.modifiers.shift);
+    if !response.dragged_by(PointerButton::Primary) || !(shift || place.view.is_fitted()) {
+        return None;
+    }
+    // The same drag has panned what is zoomed in.
+    *view = place.view;
+    ui.set_cursor_icon(CursorIcon::Crosshair);
+    let (from, to) = ui.input(|i| i.pointer.press_origin().zip(i.pointer.latest_pos()))?;
+    let ends = [from, to].map(|at| place.nearest_pixel(at));
+    Some(Region::between(ends[0], ends[1], place.size))
 }
 
 fn cells(
@@ -263,15 +313,7 @@ fn cells(
     });
 }
 
-fn outlines(
-    ui: &Ui,
-    look: &MapLook,
-    data: &EffectMap<'_>,
-    place: &PictureFrame,
-    grid: &GridFrame,
-    selected: Option<Cell>,
-    hovered: Option<Cell>,
-) {
+fn outlines(ui: &Ui, look: &MapLook, data: &EffectMap<'_>, place: &PictureFrame, grid: &GridFrame) {
     let painter = ui.painter_at(place.frame.expand(2.0));
     if let Some(reachable) = data.reachable
         && !reachable.iter().all(|&r| r)
@@ -279,9 +321,19 @@ fn outlines(
         let edges = edges_of(reachable, grid.cols);
         dashed(&painter, grid, &edges, egui::Color32::WHITE);
     }
-    if let Some(region) = data.region {
-        region_outline(&painter, look, place.rect(region), true);
-    }
+    window_outlines(&painter, look, place, data.windows);
+}
+
+/// The cells pointed at and selected.
+fn marks(
+    ui: &Ui,
+    look: &MapLook,
+    place: &PictureFrame,
+    grid: &GridFrame,
+    selected: Option<Cell>,
+    hovered: Option<Cell>,
+) {
+    let painter = ui.painter_at(place.frame.expand(2.0));
     if let Some(cell) = hovered.filter(|&c| selected != Some(c)) {
         cell_ink::hover(&painter, look, grid.rect(cell));
     }
@@ -291,7 +343,7 @@ fn outlines(
 }
 
 fn readout_of(data: &EffectMap<'_>, cell: Cell) -> Readout {
-    let place = if data.cell == data.block {
+    let place = if data.of_blocks {
         format!("row {}, column {}", cell.row, cell.col)
     } else {
         format!("pixel {}, {}", cell.col, cell.row)

@@ -76,6 +76,12 @@ pub(crate) fn read_up_to(
     input
 }
 
+/// Where the pointer is over a map, whatever of the map's own lies on top of it there.
+pub(crate) fn pointer_over(ui: &Ui, response: &Response) -> Option<egui::Pos2> {
+    let at = ui.input(|i| i.pointer.hover_pos());
+    at.filter(|_| response.contains_pointer())
+}
+
 pub(crate) fn zoom_with_wheel(
     ui: &Ui,
     response: &Response,
@@ -83,7 +89,7 @@ pub(crate) fn zoom_with_wheel(
     view: &mut HeatmapView,
     largest: f32,
 ) {
-    let Some(at) = response.hover_pos().filter(|&at| grid.frame.contains(at)) else {
+    let Some(at) = pointer_over(ui, response).filter(|&at| grid.frame.contains(at)) else {
         return;
     };
     let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));

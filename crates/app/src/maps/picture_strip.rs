@@ -5,7 +5,7 @@ use whyfinder_paint::{ColourMap, MapArray, MapShape};
 
 use super::accessible::describe;
 use super::heatmap_view::{GridFrame, HeatmapView};
-use super::look::{DataKey, MapLook};
+use super::look::{Cell, DataKey, MapLook};
 use super::painted_map::{self, Picture};
 use super::raster::Raster;
 use super::raster_paint::{Treatment, paint_raster};
@@ -31,6 +31,8 @@ pub struct SmallWeights<'a> {
     pub cols: usize,
     /// Row-major, 0 or more.
     pub weights: &'a [f32],
+    /// The cell whose weights they are, if it is among them.
+    pub mark: Option<Cell>,
 }
 
 const GAP: f32 = 8.0;
@@ -164,6 +166,12 @@ pub fn weights_strip(
                 build: &|| MapArray::new(shape, weights.to_vec()).ok(),
             };
             painted_map::paint(ui, look, &grid, &picture);
+            if let Some(cell) = small.mark {
+                let stroke = Stroke::new(1.0, look.selection);
+                let around = grid.rect(cell).expand(0.5);
+                ui.painter_at(square)
+                    .rect_stroke(around, 0.0, stroke, StrokeKind::Outside);
+            }
         }
         frame(ui, look, square, &response, false);
         caption(ui, look, square, small.caption);

@@ -6,7 +6,7 @@ use egui::{
 
 use super::accessible::describe;
 use super::cell_ink;
-use super::grid_input::{zoom_with_keys, zoom_with_wheel};
+use super::grid_input::{pointer_over, zoom_with_keys, zoom_with_wheel};
 use super::heatmap_view::HeatmapView;
 use super::look::MapLook;
 use super::picture_frame::PictureFrame;
@@ -14,7 +14,7 @@ use super::raster::Raster;
 use super::raster_paint::{GAIN, Treatment, paint_raster};
 use super::readout::{self, Readout};
 use super::region::Region;
-use super::region_box::{region_box, region_outline};
+use super::region_box::{region_box, region_outline, window_outlines};
 use super::swipe::swipe_divider;
 use super::token_text::whole;
 
@@ -44,6 +44,8 @@ pub struct PictureView<'a> {
     pub region: Option<Region>,
     /// Other regions of the list: outlines alone.
     pub others: &'a [Region],
+    /// Attention windows that are looked into: outlines alone.
+    pub windows: &'a [Region],
     /// Dragging beside the region draws a new one, unless the picture is zoomed in.
     pub draws_regions: bool,
 }
@@ -68,6 +70,8 @@ pub struct PictureResponse {
     pub place: PictureFrame,
     /// The pixel under the pointer.
     pub hovered: Option<[usize; 2]>,
+    /// The pixel that was clicked in this frame.
+    pub clicked: Option<[usize; 2]>,
     /// The region after this frame's drag or keys, if it changed.
     pub region: Option<Region>,
 }
@@ -102,10 +106,7 @@ pub fn picture_view(
         view: *view,
         ..place
     };
-    let hovered = response
-        .hover_pos()
-        .or_else(|| ui.input(|i| i.pointer.hover_pos()))
-        .and_then(|at| place.pixel_at(at));
+    let hovered = pointer_over(ui, &response).and_then(|at| place.pixel_at(at));
 
     let held = held(ui, data);
     pictures(ui, &place, data, state, held);
@@ -113,9 +114,18 @@ pub fn picture_view(
         let painter = ui.painter_at(place.frame.expand(2.0));
         region_outline(&painter, look, place.rect(other), false);
     }
-    let mut region = None;
+    window_outlines(
+        &ui.painter_at(place.frame.expand(2.0)),
+        look,
+        &place,
+        data.windows,
+    );
+    let (mut region, mut clicked) = (None, response.clicked());
     if let Some(asked) = data.region {
-        region = region_box(ui, look, id.with("region"), &place, asked).changed;
+        let label = "Region of the output";
+        let on_it = region_box(ui, look, id.with("region"), &place, label, asked);
+        region = on_it.changed;
+        clicked |= on_it.clicked;
     }
     if let Some(other) = data.swiped
         && held == Held::Nothing
@@ -137,6 +147,7 @@ pub fn picture_view(
     PictureResponse {
         response,
         place,
+        clicked: hovered.filter(|_| clicked),
         hovered,
         region: region.or(drawn),
     }

@@ -37,11 +37,13 @@ pub struct RegionResponse {
     pub response: Response,
     /// The region after this frame's drag or keys, if it is another one.
     pub changed: Option<Region>,
+    /// It, or one of its handles, was clicked.
+    pub clicked: bool,
     /// The pointer is on it or it has the keyboard.
     pub active: bool,
 }
 
-/// Draws a region over its picture and lets it be moved and resized; it stays inside the picture, on whole pixels.
+/// Draws a region over its picture, under the accessible name `label`, and lets it be moved and resized; it stays inside the picture, on whole pixels.
 ///
 /// Arrow keys move it by a pixel, with Shift by eight; with Ctrl they move its right and lower side.
 pub fn region_box(
@@ -49,6 +51,7 @@ pub fn region_box(
     look: &MapLook,
     id: Id,
     place: &PictureFrame,
+    label: &str,
     region: Region,
 ) -> RegionResponse {
     let region = region.inside(place.size);
@@ -61,6 +64,7 @@ pub fn region_box(
     if response.clicked() || response.drag_started() {
         response.request_focus();
     }
+    let mut clicked = response.clicked();
     let mut active = response.hovered() || response.dragged() || response.has_focus();
     if response.hovered() || response.dragged() {
         ui.set_cursor_icon(CursorIcon::Move);
@@ -76,7 +80,8 @@ pub fn region_box(
             continue;
         }
         let square = Rect::from_center_size(at, Vec2::splat(GRIP));
-        let handle = ui.interact(square, id.with(sides), Sense::drag());
+        let handle = ui.interact(square, id.with(sides), Sense::click_and_drag());
+        clicked |= handle.clicked();
         let resized = dragged(ui, &handle, place, region, |start, by| {
             start.resized(sides, by, place.size)
         });
@@ -87,7 +92,6 @@ pub fn region_box(
         }
     }
     next = with_keys(ui, &response, region, place.size).or(next);
-    let label = "Region of the output";
     describe(&response, Role::Button, label, &region.words());
     draw(ui, look, place, region, active, edges);
     if response.has_focus() {
@@ -102,6 +106,7 @@ pub fn region_box(
     RegionResponse {
         response,
         changed: next.filter(|&r| r != region),
+        clicked,
         active,
     }
 }
@@ -116,6 +121,26 @@ pub fn region_outline(painter: &Painter, look: &MapLook, rect: Rect, strong: boo
     let dark = egui::Color32::from_black_alpha(150);
     painter.rect_stroke(rect, 0.0, Stroke::new(halo, dark), StrokeKind::Middle);
     painter.rect_stroke(rect, 0.0, Stroke::new(width, colour), StrokeKind::Middle);
+}
+
+/// Outlines of attention windows: thin, for they follow the pointer.
+pub fn window_outlines(
+    painter: &Painter,
+    look: &MapLook,
+    place: &PictureFrame,
+    windows: &[Region],
+) {
+    let dark = egui::Color32::from_black_alpha(120);
+    for &window in windows {
+        let rect = place.rect(window);
+        painter.rect_stroke(rect, 0.0, Stroke::new(3.0, dark), StrokeKind::Middle);
+        painter.rect_stroke(
+            rect,
+            0.0,
+            Stroke::new(1.0, look.selection),
+            StrokeKind::Middle,
+        );
+    }
 }
 
 /// The region that `change` makes of the one at the start of the drag, for the whole pixels moved since.

@@ -54,6 +54,8 @@ pub struct Application {
     pub(super) asked: HashMap<JobId, Experiment>,
     /// The estimate that is on its way.
     pub(super) estimating: Option<(JobId, Experiment)>,
+    /// A map waits for an estimate of it: it is begun if that is short.
+    pub(super) map_if_short: bool,
     /// What was asked of the person in the dialog that is open.
     pub(super) wanted: Wanted,
     pub(super) last_job: u64,
@@ -105,6 +107,7 @@ impl Application {
             pending_images: HashMap::new(),
             asked: HashMap::new(),
             estimating: None,
+            map_if_short: false,
             wanted: Wanted::default(),
             last_job: 0,
             last_ticket: 0,
@@ -200,9 +203,7 @@ impl Application {
                 .map(|f| f.path().to_path_buf())
                 .collect()
         });
-        if let Some(path) = dropped.first() {
-            self.open_path(ctx, path);
-        }
+        self.open_dropped(ctx, &dropped);
     }
 
     fn take_keys(&mut self, ctx: &Context, commands: &mut Vec<Command>) {

@@ -96,6 +96,9 @@ impl Application {
             NoticeAction::ChooseTruth => {
                 self.apply(ctx, Command::Image(ImageCommand::ChooseTruth));
             }
+            NoticeAction::UseTruth(path) => {
+                self.apply(ctx, Command::Image(ImageCommand::OpenTruth(path)));
+            }
             NoticeAction::None => {}
         }
     }

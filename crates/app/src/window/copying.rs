@@ -85,11 +85,15 @@ impl Application {
 
     /// One row per measured cell of every network's map: network, row, column, value, standard error, draws.
     fn effect_numbers(&self) -> Option<String> {
+        let part = self.state.images.part(&self.state.question.images);
         let mut table = String::from("network\trow\tcolumn\tvalue\tstandard error\tdraws\n");
         let header = table.len();
         for network in &self.state.question.images.networks {
             let result = self.state.images.results.of(network);
-            let Some(map) = result.and_then(|r| r.map.as_ref()).and_then(|m| m.map()) else {
+            let Some(map) = result.and_then(|r| r.map.as_ref()) else {
+                continue;
+            };
+            let Some(map) = map.field(part.field) else {
                 continue;
             };
             let cols = map.axes.get(1).map_or(1, |a| a.len()).max(1);

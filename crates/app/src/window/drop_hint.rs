@@ -1,12 +1,21 @@
 //! What a folder or file that is held over the window will do when it is dropped.
 
+use std::path::PathBuf;
+
 use egui::{Align2, Color32, Stroke, Ui};
 
 use super::fonts;
+use super::open_files::Dropped;
 use super::theme::Theme;
 
 pub(crate) fn show(ui: &Ui, theme: &Theme) {
-    if ui.input(|i| i.raw.hovered_files.is_empty()) {
+    let paths: Vec<PathBuf> = ui.input(|i| {
+        let hovered = i.raw.hovered_files.iter();
+        hovered
+            .map(|f| f.path.clone().unwrap_or_default())
+            .collect()
+    });
+    if paths.is_empty() {
         return;
     }
     let id = egui::Id::unique("drop-hint");
@@ -30,8 +39,17 @@ pub(crate) fn show(ui: &Ui, theme: &Theme) {
     painter.text(
         window.center(),
         Align2::CENTER_CENTER,
-        "Drop a model, an experiment, a result or a picture to open it",
+        words(&paths),
         fonts::semibold(15.0),
         theme.text,
     );
+}
+
+fn words(paths: &[PathBuf]) -> String {
+    let dropped = Dropped::of(paths);
+    match (dropped.networks.len(), dropped.pictures.len()) {
+        (2.., _) => format!("Drop to compare {} networks", dropped.networks.len()),
+        (_, 2..) => "Drop: the first picture is the input, the second may be its truth".to_string(),
+        _ => "Drop a model, an experiment, a result or a picture to open it".to_string(),
+    }
 }

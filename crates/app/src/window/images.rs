@@ -6,6 +6,7 @@
 pub mod asking;
 pub mod command;
 pub mod methods;
+pub mod parts;
 pub mod results;
 pub mod state;
 
@@ -16,12 +17,14 @@ mod compared_maps;
 mod counts_row;
 pub(crate) mod curves_panel;
 pub(crate) mod effect_panel;
+pub(crate) mod jobs;
 mod map_data;
 pub(crate) mod map_panel;
 mod map_settings;
 pub(crate) mod networks_panel;
 mod output_view;
 pub(crate) mod picture_choice;
+mod pointed_at;
 pub(crate) mod regions_panel;
 pub(crate) mod window_attention_panel;
 
@@ -30,8 +33,9 @@ pub use command::ImageCommand;
 pub use methods::MethodName;
 pub use state::Images;
 
-pub(crate) use applying::{Pending, is_held};
+pub(crate) use applying::is_held;
 pub(crate) use effect_panel::EffectViews;
+pub(crate) use jobs::Pending;
 pub(crate) use picture_choice::is_picture;
 pub(crate) use {
     block_panel as block, curves_panel as curves, effect_panel as effect, map_panel as map,

@@ -4,15 +4,21 @@ use egui::{Align, Layout, Margin, RichText, Ui};
 
 use super::command::Command;
 use super::controls::text_button;
-use super::fonts;
+use super::open_files::file_name;
 use super::state::NoticeAction;
 use super::view::View;
+use super::{fonts, words};
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     let Some(notice) = view.state.notice.clone() else {
         return;
     };
     let theme = view.theme;
+    // What is offered is no trouble.
+    let tone = match notice.action {
+        NoticeAction::UseTruth(_) => theme.selection,
+        _ => theme.helps,
+    };
     egui::Panel::top("notice")
         .resizable(false)
         .frame(
@@ -26,25 +32,29 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 ui.label(
                     RichText::new(&notice.title)
                         .font(fonts::semibold(13.0))
-                        .color(theme.helps),
+                        .color(tone),
                 );
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     if text_button(ui, theme, "Dismiss", theme.muted).clicked() {
                         view.push(Command::DismissNotice);
                     }
-                    let action = match notice.action {
+                    let action = match &notice.action {
                         NoticeAction::OpenAnother if view.state.is_about_images() => {
-                            Some("Open another file…")
+                            Some("Open another file…".to_string())
                         }
-                        NoticeAction::OpenAnother => Some("Open another folder…"),
-                        NoticeAction::ChoosePicture => Some("Choose a picture…"),
-                        NoticeAction::ChooseTruth => Some("Choose the truth…"),
+                        NoticeAction::OpenAnother => Some("Open another folder…".to_string()),
+                        NoticeAction::ChoosePicture => Some("Choose a picture…".to_string()),
+                        NoticeAction::ChooseTruth => Some("Choose the truth…".to_string()),
+                        NoticeAction::UseTruth(path) => {
+                            let name = words::shortened(&file_name(path), 28);
+                            Some(format!("Use {name} as the truth"))
+                        }
                         NoticeAction::None => None,
                     };
                     if let Some(label) = action
                         && ui.button(label).clicked()
                     {
-                        view.push(Command::Act(notice.action));
+                        view.push(Command::Act(notice.action.clone()));
                     }
                 });
             });
@@ -53,6 +63,6 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 edge.left_top(),
                 egui::pos2(edge.left() + 3.0, ui.min_rect().bottom() + 8.0),
             );
-            ui.painter().rect_filled(stripe, 0.0, theme.helps);
+            ui.painter().rect_filled(stripe, 0.0, tone);
         });
 }

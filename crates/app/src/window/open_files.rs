@@ -59,7 +59,106 @@ fn is_weights(path: &Path) -> bool {
     path.is_file() && !of_a_folder && is_network(&path.display().to_string())
 }
 
+/// A file's name without its folder.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// What files that are dropped together are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Networks that are compared, if there is more than one.
+    pub(crate) networks: Vec<PathBuf>,
+    /// The input, and what the output should be.
+    pub(crate) pictures: Vec<PathBuf>,
+    /// Anything else.
+    pub(crate) others: Vec<PathBuf>,
+}
+
+impl Dropped {
+    pub(crate) fn of(paths: &[PathBuf]) -> Self {
+        let mut dropped = Self::default();
+        for path in paths {
+            let kind = if is_picture(path) {
+                &mut dropped.pictures
+            } else if is_weights(path) {
+                &mut dropped.networks
+            } else {
+                &mut dropped.others
+            };
+            kind.push(path.clone());
+        }
+        dropped
+    }
+
+    /// Files that are not opened; of several experiments, results or folders the first one is.
+    fn left_out(&self) -> Vec<String> {
+        let alone = self.networks.is_empty() && self.pictures.is_empty();
+        let others = self.others.iter().skip(usize::from(alone));
+        let pictures = self.pictures.iter().skip(2);
+        others.chain(pictures).map(|p| file_name(p)).collect()
+    }
+}
+
 impl Application {
+    /// Opens files that were dropped together: networks beside each other, of pictures the first as the input.
+    pub(super) fn open_dropped(&mut self, ctx: &Context, paths: &[PathBuf]) {
+        match paths {
+            [] => return,
+            [path] => return self.open_path(ctx, path),
+            _ => {}
+        }
+        let dropped = Dropped::of(paths);
+        match dropped.networks.as_slice() {
+            [] => {}
+            [network] => self.open_model(network.display().to_string()),
+            networks => {
+                let references = networks.iter().map(|n| n.display().to_string());
+                self.compare_networks(references.collect());
+            }
+        }
+        match dropped.pictures.as_slice() {
+            [] => {}
+            [picture] => self.open_path(ctx, picture),
+            [input, truth, ..] => {
+                self.apply_image(ctx, ImageCommand::OpenInput(input.clone()));
+                self.state.notice = Some(Notice {
+                    title: "Two pictures were dropped".into(),
+                    message: format!(
+                        "{} is the input now. If {} is what the output should be, it can be compared with.",
+                        file_name(input),
+                        file_name(truth)
+                    ),
+                    action: NoticeAction::UseTruth(truth.clone()),
+                });
+            }
+        }
+        if let ([], [], [other, ..]) = (
+            dropped.networks.as_slice(),
+            dropped.pictures.as_slice(),
+            dropped.others.as_slice(),
+        ) {
+            self.open_path(ctx, other);
+        }
+        let left_out = dropped.left_out();
+        if !left_out.is_empty() {
+            let sentence = format!("Not opened: {}.", left_out.join(", "));
+            match &mut self.state.notice {
+                Some(notice) => notice.message = format!("{} {sentence}", notice.message),
+                None => {
+                    self.state.notice = Some(Notice {
+                        title: "Not all files were opened".into(),
+                        message: sentence,
+                        action: NoticeAction::None,
+                    });
+                }
+            }
+        }
+    }
+
     /// Opens whatever a path is; a reference that is no path is a model's name.
     pub(super) fn open_reference(&mut self, ctx: &Context, reference: &str) {
         let path = Path::new(reference);
@@ -108,11 +207,7 @@ impl Application {
         let Ok(content) = reading.content.try_recv() else {
             return;
         };
-        let name = reading
-            .path
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = file_name(&reading.path);
         self.reading = None;
         match content {
             Ok(Content::Experiment(experiment)) => self.put(ctx, &experiment, true),
@@ -182,5 +277,34 @@ impl Application {
             }
             InstrumentSettings::Image { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_dropped_together_are_sorted_by_what_they_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").expect("a file");
+            path
+        };
+        let paths = [
+            "a.png",
+            "x.pth",
+            "b.PNG",
+            "c.png",
+            "y.safetensors",
+            "e.toml",
+        ]
+        .map(at);
+        let dropped = Dropped::of(&paths);
+        let names = |paths: &[PathBuf]| paths.iter().map(|p| file_name(p)).collect::<Vec<_>>();
+        assert_eq!(names(&dropped.networks), ["x.pth", "y.safetensors"]);
+        assert_eq!(names(&dropped.pictures), ["a.png", "b.PNG", "c.png"]);
+        assert_eq!(dropped.left_out(), ["e.toml", "c.png"]);
     }
 }

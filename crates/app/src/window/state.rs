@@ -1,5 +1,6 @@
 //! Everything that the window shows, as plain data. Only the application changes it, by applying commands and events.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use whyfinder_instrument::Progress;
@@ -7,7 +8,7 @@ use whyfinder_worker::JobId;
 use whyfinder_worker::protocol::{OpenedModel, Tokenized};
 
 use super::images::Images;
-use super::images::state::ImageJob;
+use super::images::state::{ImageJob, Part};
 use super::question::Question;
 use super::results::Results;
 use super::selection::Selection;
@@ -57,11 +58,13 @@ pub struct Notice {
 }
 
 /// What a notice offers to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoticeAction {
     OpenAnother,
     ChoosePicture,
     ChooseTruth,
+    /// Takes a file that was dropped with the input for what the output should be.
+    UseTruth(PathBuf),
     None,
 }
 
@@ -107,8 +110,10 @@ impl Job {
 impl Jobs {
     /// The job that the foot speaks of: the one at work, else the one waiting.
     pub fn current(&self) -> Option<(&'static str, &Job)> {
-        let at_work = |j: &&ImageJob| j.job.phase != Phase::Queued;
-        let image = self.images.iter().find(at_work).or(self.images.first());
+        // The attention follows the pointer: a bar that comes and goes with it would tell nothing.
+        let mut spoken_of = self.images.iter().filter(|j| j.part != Part::Attention);
+        let first = spoken_of.clone().next();
+        let image = spoken_of.find(|j| j.job.phase != Phase::Queued).or(first);
         if let Some(image) = image {
             return Some((image.part.words(), &image.job));
         }

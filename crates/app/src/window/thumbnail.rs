@@ -4,8 +4,10 @@ use egui::{Color32, Painter, Rect, pos2, vec2};
 use serde::{Deserialize, Serialize};
 use whyfinder_experiment::Field;
 
+use super::images::results::touches;
 use super::results::Results;
 use super::theme::{Appearance, Theme};
+use crate::maps::Region;
 
 /// The kind of a head's attention pattern.
 const PATTERN: &str = "pattern";
@@ -87,11 +89,23 @@ fn scaled(v: f32, low: f32, high: f32) -> Option<u8> {
 }
 
 impl SmallMap {
-    /// Effects of blocks, `[rows, columns]`, scaled by the largest of either sign.
-    pub fn of_effects(field: &Field) -> Option<Self> {
+    /// Effects of blocks of `block` pixels, `[rows, columns]`, scaled by the largest of either sign outside the region:
+    /// replaced, the region's own blocks would outshine all others.
+    pub fn of_effects(field: &Field, region: Option<Region>, block: usize) -> Option<Self> {
         let columns = field.axes.get(1)?.len();
-        let finite = field.values.iter().filter(|v| v.is_finite());
-        let largest = finite.fold(0f32, |m, v| m.max(v.abs()));
+        let outside = |i: &usize| {
+            region.is_none_or(|r| !touches(r, i / columns.max(1), i % columns.max(1), block))
+        };
+        let largest_of = |cells: &mut dyn Iterator<Item = usize>| {
+            cells
+                .map(|i| field.values[i].abs())
+                .filter(|v| v.is_finite())
+                .fold(0f32, f32::max)
+        };
+        let mut largest = largest_of(&mut (0..field.values.len()).filter(outside));
+        if largest == 0.0 {
+            largest = largest_of(&mut (0..field.values.len()));
+        }
         let cells = field.values.iter().map(|v| scaled(*v, -largest, largest));
         Some(Self {
             kind: EFFECT.into(),
@@ -147,7 +161,20 @@ fn colour(kind: &str, value: u8, appearance: Appearance) -> Color32 {
 
 #[cfg(test)]
 mod tests {
+    use whyfinder_experiment::Axis;
+
     use super::*;
+
+    #[test]
+    fn the_regions_own_blocks_do_not_dull_the_others() {
+        let axes = vec![Axis::numbered("row", 1), Axis::numbered("column", 3)];
+        let field = Field::measured("effect", axes, vec![8.0, 0.5, -0.25]).expect("fits");
+        let own = Some(Region::new(0, 0, 8, 8));
+        let small = SmallMap::of_effects(&field, own, 8).expect("columns");
+        assert_eq!(small.cells, [Some(255), Some(255), Some(64)]);
+        let all = SmallMap::of_effects(&field, None, 8).expect("columns");
+        assert_eq!(all.cells, [Some(255), Some(135), Some(124)]);
+    }
 
     #[test]
     fn values_are_scaled_between_corrupted_and_clean() {

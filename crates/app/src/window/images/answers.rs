@@ -7,7 +7,7 @@ use whyfinder_instrument::Report;
 use whyfinder_worker::JobId;
 use whyfinder_worker::protocol::{Estimate, OpenedModel};
 
-use super::applying::Pending;
+use super::jobs::{PATIENCE, Pending};
 use super::results::{MapResult, Restored};
 use super::state::Part;
 use crate::maps::Cell;
@@ -135,6 +135,7 @@ impl Application {
                 }
             }
         }
+        self.attend_to_pointer();
         true
     }
 
@@ -163,7 +164,11 @@ impl Application {
     pub(in crate::window) fn estimated(&mut self, job: JobId, estimate: Estimate) {
         if let Some((asked, experiment)) = self.estimating.take() {
             if asked == job {
+                let short = estimate.seconds <= PATIENCE;
                 self.state.images.estimate = Some((Box::new(experiment), estimate));
+                if std::mem::take(&mut self.map_if_short) && short {
+                    self.map_all();
+                }
             } else {
                 self.estimating = Some((asked, experiment));
             }

@@ -178,10 +178,15 @@ impl ImageQuestion {
         (settings.draws == Draws::Stream).then_some(experiment)
     }
 
-    /// What the region's middle attends to, in networks with attention windows.
-    pub fn attending(&self, network: &str, seed: u32) -> Option<Experiment> {
+    /// What one pixel of the output attends to, or else the region's middle, in networks with attention windows.
+    pub fn attending(
+        &self,
+        network: &str,
+        seed: u32,
+        pixel: Option<[usize; 2]>,
+    ) -> Option<Experiment> {
         let region = self.asked_region()?;
-        let method = ImageMethod::WindowAttention(WindowAttentionSettings::default());
+        let method = ImageMethod::WindowAttention(WindowAttentionSettings { pixel });
         self.experiment(network, seed, Some(region), method)
     }
 

@@ -6,6 +6,7 @@ use whyfinder_experiment::Field;
 use super::counts_row::polarity_colours;
 use super::map_data::{MapData, map_data};
 use super::methods::MethodName;
+use super::parts::MapPart;
 use super::results::{MapResult, raster_of};
 use crate::maps::token_text::read_number;
 use crate::maps::{Cell, Histogram, Raster, SmallPicture, histogram, picture_strip};
@@ -60,13 +61,18 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             big(ui, view, "–", "not measured yet", view.theme.muted);
             return;
         }
+        let part = view.state.images.part(q);
         match q.method {
-            MethodName::CausalEffectMap => effect(ui, view, map, &data, index),
-            method => {
+            MethodName::CausalEffectMap => effect(ui, view, map, part, &data, index),
+            _ => {
                 let value = data.values[index];
                 let error = error_words(&data, index);
-                big(ui, view, &read_number(value), &error, view.theme.text);
-                sentence(ui, view, &format!("{}: {}.", method.title(), method.sentence()));
+                let number = match part.unit {
+                    "" => read_number(value),
+                    unit => format!("{} {unit}", read_number(value)),
+                };
+                big(ui, view, &number, &error, view.theme.text);
+                sentence(ui, view, &format!("{}: {}.", part.title, part.sentence));
             }
         }
         others(ui, view, map, cell, data.cols);
@@ -98,8 +104,16 @@ fn signed(value: f32, error: f32) -> String {
     format!("{plus}{}", decimals(value, error))
 }
 
-fn effect(ui: &mut Ui, view: &View<'_>, map: &MapResult, data: &MapData, index: usize) {
-    let value = map.map().map_or(f32::NAN, |f| f.values[index]);
+fn effect(
+    ui: &mut Ui,
+    view: &View<'_>,
+    map: &MapResult,
+    part: &MapPart,
+    data: &MapData,
+    index: usize,
+) {
+    let field = map.field(part.field);
+    let value = field.map_or(f32::NAN, |f| f.values[index]);
     let (helps, harms) = polarity_colours(view);
     let stderr = data.stderr.as_ref().map_or(f32::NAN, |s| s[index]);
     let unsure = stderr.is_finite() && value.abs() < 2.0 * stderr;
@@ -118,14 +132,17 @@ fn effect(ui: &mut Ui, view: &View<'_>, map: &MapResult, data: &MapData, index: 
         colour,
     );
     let untouched = map.untouched();
-    let samples: Vec<f32> = map
-        .map()
+    let samples: Vec<f32> = field
         .map(|f| f.samples_of(index))
         .unwrap_or_default()
         .iter()
         .filter(|v| v.is_finite())
         .map(|effect| untouched.unwrap_or(0.0) - effect)
         .collect();
+    if part.field != "effect" {
+        split(ui, view, map, part, samples.len(), index);
+        return;
+    }
     if !samples.is_empty() && untouched.is_some() {
         let label = format!("PSNR of the region, {} draws", samples.len());
         let data = Histogram {
@@ -140,6 +157,52 @@ fn effect(ui: &mut Ui, view: &View<'_>, map: &MapResult, data: &MapData, index: 
     }
     sentence(ui, view, &explain(value, untouched, unsure));
     tried(ui, view);
+}
+
+/// Where a part of the effect stands among the others.
+fn split(
+    ui: &mut Ui,
+    view: &View<'_>,
+    map: &MapResult,
+    part: &MapPart,
+    draws: usize,
+    index: usize,
+) {
+    let q = &view.state.question.images;
+    sentence(
+        ui,
+        view,
+        &format!(
+            "{}, dB of PSNR over {draws} draws: {}.",
+            part.title, part.sentence
+        ),
+    );
+    ui.spacing_mut().item_spacing.y = 4.0;
+    for other in q.method.parts(&q.settings) {
+        let Some(field) = map.field(other.field) else {
+            continue;
+        };
+        let (value, error) = (
+            field.values[index],
+            field.effect_errors().map_or(f32::NAN, |e| e[index]),
+        );
+        let words = if error.is_finite() {
+            format!("{} ± {} dB", signed(value, error), decimals(error, error))
+        } else {
+            format!("{} dB", signed(value, error))
+        };
+        ui.horizontal(|ui| {
+            ui.set_height(18.0);
+            muted(ui, view.theme, other.short);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.label(
+                    RichText::new(words)
+                        .font(fonts::mono(12.0))
+                        .color(view.theme.text),
+                );
+            });
+        });
+    }
 }
 
 /// What replacing the block did, and what that means.
@@ -255,6 +318,7 @@ fn slices(field: &Field) -> Vec<Raster> {
 /// The same block in the other networks' maps.
 fn others(ui: &mut Ui, view: &View<'_>, _map: &MapResult, cell: Cell, cols: usize) {
     let q = &view.state.question.images;
+    let part = view.state.images.part(q);
     let mut lines = Vec::new();
     for (i, network) in q.networks.iter().enumerate() {
         if i == q.active {
@@ -266,7 +330,7 @@ fn others(ui: &mut Ui, view: &View<'_>, _map: &MapResult, cell: Cell, cols: usiz
             .results
             .of(network)
             .and_then(|r| r.map.as_ref())
-            .and_then(|m| m.map());
+            .and_then(|m| m.field(part.field));
         let Some(field) = field.filter(|f| f.axes.get(1).is_some_and(|a| a.len() == cols)) else {
             continue;
         };

@@ -30,6 +30,8 @@ pub enum ImageCommand {
     /// A picture that was dropped or chosen.
     OpenPicture(PathBuf),
     OpenTruth(PathBuf),
+    /// A picture that was dropped together with its truth: what the network sees.
+    OpenInput(PathBuf),
     /// Any other change of what is asked.
     Ask(Box<ImageQuestion>),
     /// Moves or resizes the region that is asked about.
@@ -44,6 +46,12 @@ pub enum ImageCommand {
     Score,
     SelectBlock(Cell),
     FlipPolarity,
+    /// Draws another part of the method's answer.
+    ShowPart(usize),
+    /// The pointer is on this pixel of the output, or on none.
+    PointAt(Option<[usize; 2]>),
+    /// Keeps the attention of this pixel in place, or lets it follow the pointer.
+    Pin(Option<[usize; 2]>),
     /// Shows the other networks' maps as differences from the active one's.
     ShowDifferences(bool),
 }

@@ -7,7 +7,7 @@ use super::effect_panel::{
     HEADING, LINE, block_side, flip_button, heading_line, map, scale, within,
 };
 use super::map_data::{MapData, map_data};
-use super::{counts_row, output_view};
+use super::{counts_row, output_view, pointed_at};
 use crate::maps::PictureFrame;
 use crate::maps::heatmap_view::HeatmapView;
 use crate::window::command::Command;
@@ -42,16 +42,19 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>, room: Rect, size: [usize; 2
         pos2(room.right(), room.bottom() - BAR),
     );
     let layout = Panels::of(place, networks.len(), size, block);
+    let mut pointed = None;
     for (i, (network, data)) in networks.iter().zip(&maps).enumerate() {
         let [upper, lower] = layout.places(place, i);
         within(ui, upper, ("map", i), |ui| {
             panel_heading(ui, view, network, i, data.as_ref());
-            map(ui, view, network, data.as_ref(), size, block, Some(scale));
+            let on_map = map(ui, view, network, data.as_ref(), size, block, Some(scale));
+            pointed = pointed.or(on_map);
         });
         within(ui, lower, ("output", i), |ui| {
-            output_view::show(ui, view, network, size, block, true);
+            pointed = pointed.or(output_view::show(ui, view, network, size, block, true));
         });
     }
+    pointed_at::note(view, pointed);
     let width = (layout.frame.x * 2.0 + GAP).clamp(240.0, room.width());
     let bar = Rect::from_min_size(
         pos2(room.left(), layout.bottom(place) + 4.0),
@@ -63,7 +66,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>, room: Rect, size: [usize; 2
 /// What the panels show: each map by itself, or differences from the active network's.
 fn modes(ui: &mut Ui, view: &mut View<'_>, scale: &crate::maps::EffectScale) {
     let q = &view.state.question.images;
-    let title = q.method.title();
+    let title = view.state.images.part(q).title;
     let active = q.active_network().unwrap_or_default();
     let active = view.state.images.name(active);
     let differences = view.state.images.differences;
@@ -72,7 +75,9 @@ fn modes(ui: &mut Ui, view: &mut View<'_>, scale: &crate::maps::EffectScale) {
         q.networks.len(),
         scale.polarity()
     );
-    let buttons = 372.0;
+    // Where there is little room, what the maps are comes before what the button says in full.
+    let narrow = ui.available_width() < 640.0;
+    let buttons = if narrow { 236.0 } else { 372.0 };
     let room = vec2((ui.available_width() - buttons).max(80.0), HEADING);
     let layout = egui::Layout::left_to_right(egui::Align::Center);
     ui.allocate_ui_with_layout(room, layout, |ui| {
@@ -85,8 +90,9 @@ fn modes(ui: &mut Ui, view: &mut View<'_>, scale: &crate::maps::EffectScale) {
         (false, "Side by side".to_string()),
         (true, format!("Difference from {active}")),
     ] {
-        let button = egui::Button::selectable(differences == on, words).truncate();
-        if ui.add(button).clicked() {
+        let shown = if narrow && on { "Difference" } else { &words };
+        let button = egui::Button::selectable(differences == on, shown).truncate();
+        if ui.add(button).accessible_name(&words).clicked() {
             view.push(Command::Image(ImageCommand::ShowDifferences(on)));
         }
     }

@@ -1,10 +1,14 @@
 //! Below the maps: the colours and their range, how many blocks help and harm, how far the network reaches.
 
+use std::collections::BTreeMap;
+
 use egui::{RichText, Ui, vec2};
 use whyfinder_experiment::outcome::EffectCounts;
 
 use super::map_data::{MapData, round_extent, shared_extremes};
 use super::methods::MethodName;
+use super::parts::MapPart;
+use super::results::MapResult;
 use crate::maps::{EffectBar, Share, counts_pie, effect_bar};
 use crate::window::controls::muted;
 use crate::window::fonts;
@@ -17,17 +21,17 @@ pub(crate) fn default_extent(maps: &[Option<MapData>]) -> f32 {
 }
 
 pub(crate) fn bar(ui: &mut Ui, view: &mut View<'_>, maps: &[Option<MapData>]) {
-    let method = view.state.question.images.method;
+    let part = view.state.images.part(&view.state.question.images);
     let differences = view.state.images.differences && maps.len() > 1;
     let label = if differences {
         "difference of effects".to_string()
     } else {
-        method.title().to_lowercase()
+        part.title.to_lowercase()
     };
     let data = EffectBar {
         label: &label,
-        unit: method.unit(),
-        signed: method.is_signed() || differences,
+        unit: part.unit,
+        signed: part.signed || differences,
         flipped: view.state.images.flipped,
         measured: shared_extremes(maps),
         default: default_extent(maps),
@@ -51,21 +55,28 @@ pub(crate) fn counts(ui: &mut Ui, view: &mut View<'_>, network: &str) {
             .iter()
             .any(|j| j.part == super::state::Part::Map);
         let estimate = view.state.images.estimate.as_ref().map(|(_, e)| e.seconds);
+        let answerable = q.mapping(network, view.state.question.seed).is_some();
         let words = match estimate {
+            _ if !answerable && q.picture.is_some() => {
+                "This map compares the output with the truth: choose the truth of this picture, or another method."
+                    .to_string()
+            }
             _ if running => "The map follows as it is measured.".to_string(),
-            Some(seconds) if seconds > super::applying::PATIENCE => format!(
+            Some(seconds) if seconds > super::jobs::PATIENCE => format!(
                 "This map would take {}: press Run to measure it.",
                 super::map_panel::seconds(seconds)
             ),
             _ => "Drag the region, or press Run, to measure its map.".to_string(),
         };
-        muted(ui, view.theme, words);
+        let words = RichText::new(words).size(12.5).color(view.theme.muted);
+        ui.add(egui::Label::new(words).wrap());
         return;
     };
     let block = q.settings.block(q.method);
-    let counts = block.and_then(|b| map.counts(b));
+    let part = view.state.images.part(q);
+    let counts = block.and_then(|b| map.counts(part.field, b));
     let (Some(counts), true) = (counts, q.method == MethodName::CausalEffectMap) else {
-        muted(ui, view.theme, q.method.sentence());
+        numbers_of_map(ui, view, map, part);
         return;
     };
     let (helps, harms) = polarity_colours(view);
@@ -110,6 +121,59 @@ pub(crate) fn counts(ui: &mut Ui, view: &mut View<'_>, network: &str) {
             column(ui, words - first, |ui| reach(ui, view, map));
         }
     });
+}
+
+/// How far a map of pixels is spread, and how sure it is.
+fn numbers_of_map(ui: &mut Ui, view: &View<'_>, map: &MapResult, part: &MapPart) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    if map.complete && map.field(part.field).is_none() {
+        let sentence = "This map has no density: it lies on one line of pixels, or on too many.";
+        muted(ui, view.theme, sentence);
+        return;
+    }
+    let lines = spread_words(&map.summary.reference);
+    if lines.is_empty() {
+        muted(ui, view.theme, part.sentence);
+    }
+    for (words, hover) in lines {
+        let words = RichText::new(words).size(12.5).color(view.theme.muted);
+        ui.add(egui::Label::new(words).truncate())
+            .on_hover_text(hover);
+    }
+}
+
+/// A map's numbers in words, each with what it means.
+fn spread_words(numbers: &BTreeMap<String, f32>) -> Vec<(String, &'static str)> {
+    let number = |name: &str| numbers.get(name).copied().filter(|v| v.is_finite());
+    let mut lines = Vec::new();
+    if let (Some(index), Some(area)) = (number("diffusion-index"), number("area")) {
+        lines.push((
+            format!("Diffusion index {index:.1} of 100 · 95 % of the map in {area:.0} pixels"),
+            "100 where all pixels of the input count alike, near 0 where one counts alone; compare it on the same \
+             picture and region only",
+        ));
+    }
+    if let (Some(left), Some(end), Some(start)) = (
+        number("completeness"),
+        number("detector"),
+        number("detector.baseline"),
+    ) && end != start
+    {
+        let share = 100.0 * (left / (end - start)).abs();
+        lines.push((
+            format!("The sum along the path is off by {share:.1} % of the change"),
+            "What the pixels add up to, beside how far the detector really changed: the error of taking steps",
+        ));
+    }
+    if let (Some(theory), Some(effective)) =
+        (number("field.theoretical"), number("field.effective"))
+    {
+        lines.push((
+            format!("{theory:.0} pixels can be seen, {effective:.0} are"),
+            "Pixels that the operations lead to, and those above 4.55 % of the greatest gradient",
+        ));
+    }
+    lines
 }
 
 fn column(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
@@ -158,7 +222,7 @@ fn numbers(ui: &mut Ui, view: &View<'_>, counts: &EffectCounts) {
 }
 
 /// How many blocks the region can read, in short; nothing where it can read all.
-fn reach_note(map: &super::results::MapResult) -> String {
+fn reach_note(map: &MapResult) -> String {
     let Some(reachable) = map.reachable() else {
         return String::new();
     };
@@ -168,7 +232,7 @@ fn reach_note(map: &super::results::MapResult) -> String {
     }
 }
 
-fn reach(ui: &mut Ui, view: &View<'_>, map: &super::results::MapResult) {
+fn reach(ui: &mut Ui, view: &View<'_>, map: &MapResult) {
     let Some(reachable) = map.reachable() else {
         return;
     };

@@ -4,8 +4,8 @@ use egui::{Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::command::ImageCommand;
 use super::map_data::{MapData, map_data, output_size};
-use super::methods::MethodName;
-use super::{compared_maps, counts_row, output_view};
+use super::parts::MapPart;
+use super::{compared_maps, counts_row, output_view, pointed_at};
 use crate::maps::heatmap_view::HeatmapView;
 use crate::maps::look::DataKey;
 use crate::maps::{EffectMap, EffectRange, EffectScale, PictureFrame, PictureState, effect_map};
@@ -102,9 +102,10 @@ fn alone(ui: &mut Ui, view: &mut View<'_>, room: Rect, network: &str, size: [usi
         let left = room.left() + column as f32 * (half + GAP);
         Rect::from_min_size(pos2(left, room.top()), vec2(half, HEADING + height))
     };
+    let (mut on_map, mut on_output) = (None, None);
     within(ui, place(0), "map", |ui| {
         map_heading(ui, view, network, data.as_ref());
-        map(ui, view, network, data.as_ref(), size, block, None);
+        on_map = map(ui, view, network, data.as_ref(), size, block, None);
     });
     within(ui, place(1), "output", |ui| {
         let words = if view
@@ -121,8 +122,9 @@ fn alone(ui: &mut Ui, view: &mut View<'_>, room: Rect, network: &str, size: [usi
         heading_line(ui, |ui| {
             heading(ui, view.theme, "Output", words);
         });
-        output_view::show(ui, view, network, size, block, true);
+        on_output = output_view::show(ui, view, network, size, block, true);
     });
+    pointed_at::note(view, on_map.or(on_output));
     let below = room.top() + HEADING + height + 6.0;
     let bar = Rect::from_min_size(
         pos2(room.left(), below),
@@ -174,7 +176,7 @@ pub(crate) fn block_side(view: &View<'_>, data: Option<&MapData>) -> usize {
 
 /// The colours of all maps that are shown: one range.
 pub(crate) fn scale(view: &View<'_>, maps: &[Option<MapData>]) -> EffectScale {
-    let signed = view.state.question.images.method.is_signed();
+    let signed = view.state.images.part(&view.state.question.images).signed;
     let differences = view.state.images.differences && maps.len() > 1;
     let default = counts_row::default_extent(maps);
     let range = if differences {
@@ -190,7 +192,7 @@ pub(crate) fn scale(view: &View<'_>, maps: &[Option<MapData>]) -> EffectScale {
 }
 
 fn map_heading(ui: &mut Ui, view: &mut View<'_>, network: &str, data: Option<&MapData>) {
-    let method = view.state.question.images.method;
+    let part = view.state.images.part(&view.state.question.images);
     let scale = scale(view, &[data.cloned()]);
     heading_line(ui, |ui| {
         let flip = 54.0;
@@ -198,8 +200,8 @@ fn map_heading(ui: &mut Ui, view: &mut View<'_>, network: &str, data: Option<&Ma
         let layout = egui::Layout::left_to_right(egui::Align::Center);
         ui.allocate_ui_with_layout(room, layout, |ui| {
             ui.set_width(room.x);
-            let of = describe(view, network, method, &scale);
-            heading(ui, view.theme, method.title(), &of);
+            let of = describe(view, network, part, &scale);
+            heading(ui, view.theme, part.title, &of);
         });
         flip_button(ui, view, &scale);
     });
@@ -209,7 +211,7 @@ fn map_heading(ui: &mut Ui, view: &mut View<'_>, network: &str, data: Option<&Ma
 pub(crate) fn describe(
     view: &View<'_>,
     network: &str,
-    method: MethodName,
+    part: &MapPart,
     scale: &EffectScale,
 ) -> String {
     let images = &view.state.images;
@@ -219,11 +221,12 @@ pub(crate) fn describe(
         .filter(|r| view.state.question.images.asked_region() != Some(*r))
         .map(|r| format!("of region {} · ", r.words()))
         .unwrap_or_default();
-    match method {
-        MethodName::CausalEffectMap => {
+    match (part.field, part.unit) {
+        ("effect", "dB") if part.signed => {
             format!("{moved}dB · {}", scale.polarity())
         }
-        method => format!("{moved}{}", method.sentence()),
+        (_, "") => format!("{moved}{}", part.sentence),
+        (_, unit) => format!("{moved}{unit} · {}", part.sentence),
     }
 }
 
@@ -242,7 +245,7 @@ pub(crate) fn flip_button(ui: &mut Ui, view: &mut View<'_>, scale: &EffectScale)
     }
 }
 
-/// One network's map over its input, or what stands in its place.
+/// One network's map over its input, or what stands in its place; gives the pixel that the pointer is on.
 pub(crate) fn map(
     ui: &mut Ui,
     view: &mut View<'_>,
@@ -251,12 +254,14 @@ pub(crate) fn map(
     size: [usize; 2],
     block: usize,
     shared: Option<EffectScale>,
-) {
+) -> Option<[usize; 2]> {
     let state = view.state;
     let q = &state.question.images;
     let result = state.images.results.of(network);
     let name = state.images.name(network);
-    let label = format!("{}, {name}", q.method.title());
+    let part = state.images.part(q);
+    let label = format!("{}, {name}", part.title);
+    let windows = pointed_at::windows(state, network, size);
     let scale = shared.unwrap_or_else(|| scale(view, &[data.cloned()]));
     // Before the first cell there is a map without any: the picture stands where it will be.
     let waiting: MapData;
@@ -273,15 +278,17 @@ pub(crate) fn map(
         picture: result.and_then(|r| r.input()),
         size,
         cell: data.cell,
+        of_blocks: q.settings.block(q.method).is_some(),
         block,
         values: &data.values,
         stderr: data.stderr.as_deref(),
         count: data.count.as_deref(),
         measured: &data.measured,
         reachable: data.reachable.as_deref(),
-        unit: q.method.unit(),
+        unit: part.unit,
         scale,
         region: q.asked_region(),
+        windows: &windows,
     };
     let rect = ui.available_rect_before_wrap();
     let selected = state.images.block;
@@ -299,6 +306,12 @@ pub(crate) fn map(
     if let Some(cell) = response.picked {
         view.push(Command::Image(ImageCommand::SelectBlock(cell)));
     }
+    if let Some(region) = response.region
+        && Some(region) != q.asked_region()
+    {
+        view.push(Command::Image(ImageCommand::SetRegion(region)));
+    }
+    pointed_at::pin(view, response.clicked);
     if let Some(message) = result.and_then(|r| r.map_failure.as_deref()) {
         let place = response.place.frame.shrink(12.0);
         within(ui, place, "failure", |ui| {
@@ -313,6 +326,7 @@ pub(crate) fn map(
             }
         });
     }
+    response.pixel
 }
 
 /// A map in which nothing has been asked for yet: the picture alone, without the dots of cells that are to come.

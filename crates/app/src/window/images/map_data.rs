@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::asking::ImageQuestion;
+use super::parts::MapPart;
 use super::results::{MapResult, NetworkResult, touches};
 use super::state::Images;
 use crate::maps::Region;
@@ -50,18 +51,24 @@ pub(crate) fn map_data(
 ) -> Option<MapData> {
     let result = images.results.of(network)?;
     let size = output_size(images, result)?;
-    let own = data_of(result.map.as_ref()?, question, size)?;
+    let part = images.part(question);
+    let own = data_of(result.map.as_ref()?, question, part, size)?;
     let active = question.active_network()?;
     if !images.differences || network == active {
         return Some(own);
     }
     let reference = images.results.of(active)?.map.as_ref()?;
-    let reference = data_of(reference, question, size)?;
+    let reference = data_of(reference, question, part, size)?;
     Some(own.minus(&reference).unwrap_or(own))
 }
 
-fn data_of(map: &MapResult, question: &ImageQuestion, size: [usize; 2]) -> Option<MapData> {
-    let field = map.map()?;
+fn data_of(
+    map: &MapResult,
+    question: &ImageQuestion,
+    part: &MapPart,
+    size: [usize; 2],
+) -> Option<MapData> {
+    let field = map.field(part.field)?;
     let [rows, cols] = *field.shape() else {
         return None;
     };
@@ -79,6 +86,8 @@ fn data_of(map: &MapResult, question: &ImageQuestion, size: [usize; 2]) -> Optio
         Some(block) if size[0].div_ceil(block) == cols => block,
         _ => (size[0] / cols).max(1),
     };
+    let mut hasher = DefaultHasher::new();
+    (map.version, part.field).hash(&mut hasher);
     Some(MapData {
         values: field.values.clone(),
         stderr: field.effect_errors().map(<[f32]>::to_vec),
@@ -87,7 +96,7 @@ fn data_of(map: &MapResult, question: &ImageQuestion, size: [usize; 2]) -> Optio
         reachable: map.reachable(),
         cols,
         cell,
-        version: map.version,
+        version: hasher.finish(),
         region: map.region(),
         region_apart: block.is_some(),
         difference: false,

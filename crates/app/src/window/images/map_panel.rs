@@ -19,6 +19,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing = vec2(6.0, 8.0);
         methods(ui, view);
+        parts(ui, view);
         map_settings::show(ui, view);
         ui.horizontal_wrapped(|ui| {
             run(ui, view);
@@ -48,6 +49,34 @@ fn methods(ui: &mut Ui, view: &mut View<'_>) {
                 next.method = method;
                 view.commands
                     .push(Command::Image(ImageCommand::Ask(Box::new(next))));
+            }
+        }
+    });
+}
+
+/// Which map of the method's answer is drawn, where there is more than one.
+fn parts(ui: &mut Ui, view: &mut View<'_>) {
+    let q = &view.state.question.images;
+    let parts = q.method.parts(&q.settings);
+    if parts.len() < 2 {
+        return;
+    }
+    let shown = view.state.images.part(q);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(2.0, 2.0);
+        ui.spacing_mut().button_padding = vec2(5.0, 2.0);
+        ui.spacing_mut().interact_size.y = 24.0;
+        muted(ui, view.theme, "Shown");
+        for (i, part) in parts.iter().enumerate() {
+            let words = RichText::new(part.short).size(12.5);
+            let chip = egui::Button::selectable(shown == part, words);
+            let response = ui
+                .add(chip)
+                .accessible_name(format!("Show {}", part.title))
+                .on_hover_text(format!("{}: {}", part.title, part.sentence));
+            if response.clicked() {
+                view.commands
+                    .push(Command::Image(ImageCommand::ShowPart(i)));
             }
         }
     });
@@ -100,6 +129,15 @@ fn estimate(ui: &mut Ui, view: &View<'_>) {
         .as_ref()
         .filter(|(of, _)| Some(&**of) == wanted.as_ref());
     let Some((_, e)) = estimate else { return };
+    if e.bytes > e.budget_bytes {
+        let words = format!("needs {}", words::bytes(e.bytes));
+        let hover = format!(
+            "More than the {} that may be used: the run would be refused",
+            words::bytes(e.budget_bytes)
+        );
+        muted(ui, view.theme, words).on_hover_text(hover);
+        return;
+    }
     let words = format!("≈ {}, {}", seconds(e.seconds), words::bytes(e.bytes));
     let ratio = e.passes_plain / e.passes.max(1e-9);
     let hover = format!(
@@ -110,10 +148,7 @@ fn estimate(ui: &mut Ui, view: &View<'_>) {
         words::bytes(e.bytes),
         words::bytes(e.budget_bytes),
     );
-    let label = muted(ui, view.theme, words).on_hover_text(hover);
-    if e.bytes > e.budget_bytes {
-        label.on_hover_text("More than there is: the run would be refused");
-    }
+    muted(ui, view.theme, words).on_hover_text(hover);
 }
 
 /// `0.7 s`, `38 min`.

@@ -66,47 +66,12 @@ impl MethodName {
 
     /// The heading of its map.
     pub fn title(self) -> &'static str {
-        match self {
-            MethodName::CausalEffectMap => "Effect on the region",
-            MethodName::Lam => "Local attribution",
-            MethodName::Gradient => "Gradient",
-            MethodName::IntegratedGradients => "Integrated gradients",
-            MethodName::Occlusion => "Occlusion",
-            MethodName::Rise => "RISE",
-            MethodName::ReceptiveField => "Receptive field",
-        }
+        self.first_part().title
     }
 
     /// What, of what, how measured.
     pub fn sentence(self) -> &'static str {
-        match self {
-            MethodName::CausalEffectMap => "PSNR lost when a block is replaced by natural patches",
-            MethodName::Lam => "gradient of the region along a path of less and less blur",
-            MethodName::Gradient => "of the region with respect to each input pixel",
-            MethodName::IntegratedGradients => "along the straight path from a baseline",
-            MethodName::Occlusion => "PSNR lost when a block is covered",
-            MethodName::Rise => "PSNR gained where random masks keep a pixel",
-            MethodName::ReceptiveField => "how far the region sees, averaged over inputs",
-        }
-    }
-
-    /// Whether its numbers have a sign that says help or harm.
-    pub fn is_signed(self) -> bool {
-        matches!(
-            self,
-            MethodName::CausalEffectMap
-                | MethodName::Occlusion
-                | MethodName::Rise
-                | MethodName::IntegratedGradients
-        )
-    }
-
-    /// The unit of its numbers.
-    pub fn unit(self) -> &'static str {
-        match self {
-            MethodName::CausalEffectMap | MethodName::Occlusion | MethodName::Rise => "dB",
-            _ => "",
-        }
+        self.first_part().sentence
     }
 }
 

@@ -173,7 +173,7 @@ fn standing(view: &View<'_>, network: &str) -> (String, bool) {
     let words = match (here.or(untouched), result.and_then(|r| r.output())) {
         (Some(psnr), _) if psnr.is_infinite() => "equal to the truth here".to_string(),
         (Some(psnr), _) => format!("{psnr:.2} dB here"),
-        (None, Some(_)) => "no truth to compare with".to_string(),
+        (None, Some(_)) => "no truth given".to_string(),
         (None, None) if !view.state.images.opened.contains_key(network) => "opening…".to_string(),
         (None, None) => "waiting".to_string(),
     };

@@ -3,13 +3,15 @@
 use egui::Ui;
 
 use super::command::ImageCommand;
+use super::pointed_at;
 use crate::maps::{Named, PictureView, picture_view};
 use crate::window::command::Command;
 use crate::window::controls::muted;
 use crate::window::map_states::LastMap;
 use crate::window::view::View;
 
-/// Draws the output over the room left; the region can be moved, resized and drawn anew.
+/// Draws the output over the room left; the region can be moved, resized and drawn anew. Gives the pixel that the
+/// pointer is on.
 pub(crate) fn show(
     ui: &mut Ui,
     view: &mut View<'_>,
@@ -17,20 +19,19 @@ pub(crate) fn show(
     size: [usize; 2],
     block: usize,
     swiped: bool,
-) {
+) -> Option<[usize; 2]> {
     let state = view.state;
     let q = &state.question.images;
-    let Some(result) = state.images.results.of(network) else {
-        return;
-    };
+    let result = state.images.results.of(network)?;
     let Some(output) = result.output() else {
         muted(ui, view.theme, "The output is on its way.");
-        return;
+        return None;
     };
     let name = state.images.name(network);
     let label = format!("Output of {name}");
     let named = |name, picture| Named { name, picture };
     let others = q.other_regions();
+    let windows = pointed_at::windows(state, network, size);
     let data = PictureView {
         label: &label,
         size,
@@ -43,6 +44,7 @@ pub(crate) fn show(
         truth: result.truth().map(|truth| named("truth", truth)),
         region: q.asked_region(),
         others: &others,
+        windows: &windows,
         draws_regions: true,
     };
     let rect = ui.available_rect_before_wrap();
@@ -63,4 +65,6 @@ pub(crate) fn show(
     {
         view.push(Command::Image(ImageCommand::SetRegion(region)));
     }
+    pointed_at::pin(view, response.clicked);
+    response.hovered
 }

@@ -21,7 +21,7 @@ pub struct NetworkResult {
     pub map: Option<MapResult>,
     /// Deletion and insertion curves.
     pub curves: Option<MapResult>,
-    /// Attention of the region's middle.
+    /// What one pixel attends to.
     pub attention: Option<MapResult>,
     /// Pictures of one block's interventions.
     pub tried: Option<MapResult>,
@@ -52,6 +52,8 @@ pub struct MapResult {
     pub version: u64,
 }
 
+/// What the names of fields with a layer's attention begin with.
+pub(crate) const ATTENTION: &str = "attention.";
 /// Fields that hold pictures, not maps.
 const PICTURES: [&str; 3] = ["input", "output", "truth"];
 
@@ -233,6 +235,17 @@ impl MapResult {
             .find_map(|name| self.field(name))
     }
 
+    /// Fields that hold the attention of one layer each: over head, and y and x of the window.
+    pub fn attention_layers(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|f| f.name.starts_with(ATTENTION))
+    }
+
+    /// The pixel of the input, x and y, that the attention is of.
+    pub fn pixel(&self) -> Option<[usize; 2]> {
+        let at = |name: &str| self.summary.reference.get(name).map(|&v| v as usize);
+        Some([at("pixel.x")?, at("pixel.y")?])
+    }
+
     /// True where a cell of the map can reach the region.
     pub fn reachable(&self) -> Option<Vec<bool>> {
         let map = self.map()?;
@@ -280,14 +293,16 @@ impl MapResult {
         (low <= high).then_some([low, high])
     }
 
-    /// Those of the outcome, or counted among what has been measured; `None` for maps that are not of blocks.
-    pub fn counts(&self, block: usize) -> Option<EffectCounts> {
+    /// Those of the outcome, or counted among what has been measured of a map of blocks; `None` where there is no such
+    /// map.
+    pub fn counts(&self, field: &str, block: usize) -> Option<EffectCounts> {
         if let Some(counts) = &self.summary.effects
             && self.complete
+            && field == "effect"
         {
             return Some(counts.clone());
         }
-        let (map, region) = (self.map()?, self.region()?);
+        let (map, region) = (self.field(field)?, self.region()?);
         let cols = map.axes.get(1)?.len();
         let errors = map.effect_errors();
         let mut counts = EffectCounts::default();

@@ -1,11 +1,14 @@
 //! What the window knows about image networks beside what is asked of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use whyfinder_experiment::Experiment;
 use whyfinder_worker::protocol::{Estimate, OpenedModel};
 
+use super::asking::ImageQuestion;
+use super::methods::MethodName;
+use super::parts::MapPart;
 use super::results::ImageResults;
 use crate::maps::Cell;
 use crate::window::state::Job;
@@ -24,6 +27,12 @@ pub struct Images {
     pub flipped: bool,
     /// The other networks' maps are shown as differences from the active one's.
     pub differences: bool,
+    /// Which part of a method's answer is drawn, where it is not the first.
+    pub parts: HashMap<MethodName, usize>,
+    /// The pixel of the output that the pointer is on, as far as the input tells pixels apart.
+    pub pointed: Option<[usize; 2]>,
+    /// The pixel whose window attention stays in place when the pointer moves on.
+    pub pinned: Option<[usize; 2]>,
     /// What the active network's map would cost, and of which experiment.
     pub estimate: Option<(Box<Experiment>, Estimate)>,
 }
@@ -45,7 +54,7 @@ pub enum Part {
     Map,
     /// Deletion and insertion curves.
     Curves,
-    /// What the region's middle attends to.
+    /// What one pixel attends to.
     Attention,
     /// The selected block's interventions, as pictures.
     Tried,
@@ -65,6 +74,25 @@ impl Part {
 }
 
 impl Images {
+    /// The part of the chosen method's answer that is drawn.
+    pub fn part(&self, question: &ImageQuestion) -> &'static MapPart {
+        let chosen = self.parts.get(&question.method).copied().unwrap_or(0);
+        let parts = question.method.parts(&question.settings);
+        parts
+            .get(chosen)
+            .unwrap_or_else(|| question.method.first_part())
+    }
+
+    /// The pixel of the output whose attention is read; `None` is the region's middle.
+    pub fn attended(&self) -> Option<[usize; 2]> {
+        self.pinned.or(self.pointed)
+    }
+
+    /// Side of a network's attention windows in the input's pixels, if it has any.
+    pub fn window(&self, reference: &str) -> Option<usize> {
+        self.opened.get(reference)?.image.as_ref()?.window
+    }
+
     /// Name of a network in lists: `sr-window`, the last part of a path.
     pub fn name(&self, reference: &str) -> String {
         match (reference.strip_prefix("demo:"), self.opened.get(reference)) {

@@ -1,14 +1,15 @@
-//! What the region reads inside its attention window, head by head, in networks that have such windows.
+//! What one pixel reads inside its attention window, head by head, in networks that have such windows.
 
 use egui::{RichText, ScrollArea, Ui};
+use whyfinder_experiment::{Axis, Field, Labels};
 
+use super::command::ImageCommand;
+use super::results::ATTENTION;
 use crate::maps::look::DataKey;
-use crate::maps::{SmallWeights, weights_strip};
-use crate::window::controls::empty_state;
+use crate::maps::{Cell, SmallWeights, weights_strip};
+use crate::window::command::Command;
+use crate::window::controls::{empty_state, text_button};
 use crate::window::view::View;
-
-/// Fields that hold the attention of one layer: over head, and y and x of the window.
-const FIELD: &str = "attention.";
 
 /// The parts of a layer's name that tell it from others: `layers.0 blocks.1`.
 fn short(layer: &str) -> String {
@@ -25,16 +26,30 @@ fn short(layer: &str) -> String {
     }
 }
 
+/// Which pixel of the input it is, and why that one.
 pub(crate) fn describe(view: &View<'_>) -> String {
-    let q = &view.state.question.images;
-    let image = q
-        .active_network()
-        .and_then(|n| view.state.images.opened.get(n))
-        .and_then(|m| m.image.as_ref());
-    match image.and_then(|i| i.window) {
-        Some(side) => format!("windows of {side} × {side}"),
-        None => String::new(),
-    }
+    let images = &view.state.images;
+    let active = view.state.question.images.active_network();
+    let Some((network, side)) = active.and_then(|n| Some((n, images.window(n)?))) else {
+        return String::new();
+    };
+    let result = images.results.of(network);
+    let answer = result
+        .filter(|r| r.restore_failure.is_none())
+        .and_then(|r| r.attention.as_ref());
+    let Some([x, y]) = answer.and_then(|a| a.pixel()) else {
+        return format!("windows of {side} × {side}");
+    };
+    let scale = images.scale(network);
+    let here = |at: Option<[usize; 2]>| at == Some([x * scale, y * scale]);
+    let why = if here(images.pinned) {
+        "pinned"
+    } else if here(images.pointed) {
+        "pointer"
+    } else {
+        "middle"
+    };
+    format!("at {x}, {y} · {why}")
 }
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
@@ -49,12 +64,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         .filter(|r| r.restore_failure.is_none())
         .and_then(|r| r.attention.as_ref());
     let layers: Vec<_> = map
-        .map(|m| {
-            m.fields
-                .iter()
-                .filter(|f| f.name.starts_with(FIELD))
-                .collect()
-        })
+        .map(|m| m.attention_layers().collect())
         .unwrap_or_default();
     if layers.is_empty() {
         let has_windows = view
@@ -65,7 +75,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             .and_then(|m| m.image.as_ref())
             .is_some_and(|i| i.window.is_some());
         let sentence = if has_windows {
-            "Run the map: it brings the attention of the window around the region's middle."
+            "Point at the picture or the map: what the pixel there attends to inside its window is read at once."
                 .to_string()
         } else {
             format!(
@@ -76,12 +86,20 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         return;
     }
     let version = map.map_or(0, |m| m.version);
+    let pixel = map.and_then(|m| m.pixel());
+    if view.state.images.pinned.is_some()
+        && text_button(ui, view.theme, "Unpin", view.theme.selection)
+            .on_hover_text("Let the attention follow the pointer again")
+            .clicked()
+    {
+        view.push(Command::Image(ImageCommand::Pin(None)));
+    }
     ScrollArea::vertical().id_salt("windows").show(ui, |ui| {
         for field in layers {
             let [heads, rows, cols] = *field.shape() else {
                 continue;
             };
-            let layer = &field.name[FIELD.len()..];
+            let layer = &field.name[ATTENTION.len()..];
             let words = format!("{} · {heads} heads", short(layer));
             let words = RichText::new(words).size(12.5).color(view.theme.muted);
             ui.add(egui::Label::new(words).truncate())
@@ -99,11 +117,24 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                     rows,
                     cols,
                     weights: &field.values[h * size..(h + 1) * size],
+                    mark: pixel.and_then(|at| cell_of(field, at)),
                 })
                 .collect();
             weights_strip(ui, view.look, &maps, 6);
         }
     });
+}
+
+/// The pixel's own cell in its window.
+fn cell_of(field: &Field, [x, y]: [usize; 2]) -> Option<Cell> {
+    let [_, rows, cols] = field.axes.as_slice() else {
+        return None;
+    };
+    let at = |axis: &Axis, pixel: usize| match &axis.labels {
+        Labels::Number(n) => n.iter().position(|&label| label as usize == pixel),
+        Labels::Text(_) => None,
+    };
+    Some(Cell::new(at(rows, y)?, at(cols, x)?))
 }
 
 #[cfg(test)]
