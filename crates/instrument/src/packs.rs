@@ -16,9 +16,11 @@ use crate::memory::{
 };
 
 /// Positions that make a batch large enough for matrix products to run at full speed.
-const WORTHWHILE_POSITIONS: usize = 512;
+const WORTHWHILE_POSITIONS: usize = 1024;
+/// Positions up to which a batch takes about as long as a smaller one.
+const FEW_POSITIONS: usize = 256;
 /// Positions beyond which a batch gains nothing, if it is also much arithmetic.
-const MOST_POSITIONS: usize = 1024;
+const MOST_POSITIONS: usize = 2048;
 /// Arithmetic of one pack: some tens of milliseconds on a desktop processor, so that a window fills while one
 /// watches.
 const PACK_FLOPS: f64 = 2e9;
@@ -146,10 +148,12 @@ impl Cut<'_> {
         let joined = self.measured(cells, pieces);
         let grown = open.rows * (self.length - joined.start);
         // Positions before a row's own first are computed for nothing, but a few cost no time.
-        let small = grown < WORTHWHILE_POSITIONS;
-        let quick = open.start == joined.start && open.flops < PACK_FLOPS;
+        let small = match open.start == joined.start {
+            true => grown < WORTHWHILE_POSITIONS || open.flops < PACK_FLOPS,
+            false => grown < FEW_POSITIONS,
+        };
         let fits = joined.rows <= self.most_rows(joined.start);
-        ((small || quick) && fits).then_some(joined)
+        (small && fits).then_some(joined)
     }
 
     fn measured(&self, cells: &[Cell], pieces: Vec<Piece>) -> Pack {

@@ -7,6 +7,7 @@ use super::controls::{empty_state, muted};
 use super::results::TraceResult;
 use super::view::View;
 use super::{fonts, words};
+use crate::maps::estimate_scatter::{EstimateScatter, estimate_scatter};
 use crate::maps::sample_strip::{SampleStrip, sample_strip};
 use crate::maps::token_text::{read_number, signed_number};
 
@@ -56,6 +57,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         if !grid.mask[cell] {
             big(ui, view, "–", "not measured yet");
             muted(ui, view.theme, words::site(kind, layer));
+            against_estimates(ui, view, trace, kind, cell);
             return;
         }
         let value = grid.values[cell];
@@ -86,8 +88,46 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         let sentence = explain(trace, kind, token, layer, value);
         ui.add(egui::Label::new(RichText::new(sentence).color(view.theme.muted)).wrap());
         patched_tokens(ui, view, trace, kind, cell);
+        against_estimates(ui, view, trace, kind, cell);
         site_line(ui, view, &words::site(kind, layer));
     });
+}
+
+/// How the cells of a kind compare with what a gradient said beforehand.
+fn against_estimates(
+    ui: &mut Ui,
+    view: &View<'_>,
+    trace: &TraceResult,
+    kind: TraceKind,
+    cell: usize,
+) {
+    let (Some(grid), Some(estimate)) = (trace.grid(kind), trace.estimate(kind)) else {
+        return;
+    };
+    let floor = trace.corrupted().unwrap_or(f32::NAN);
+    let point = |cell: usize| {
+        let known = grid.mask.get(cell) == Some(&true) && estimate.mask.get(cell) == Some(&true);
+        known.then(|| [estimate.values[cell] - floor, grid.values[cell] - floor])
+    };
+    if let Some(value) = estimate.values.get(cell).filter(|value| value.is_finite()) {
+        let said = signed_number(value - floor);
+        muted(ui, view.theme, format!("Estimated beforehand: {said}"));
+    }
+    egui::CollapsingHeader::new("Estimate against measured")
+        .id_salt("estimates")
+        .show(ui, |ui| {
+            let points: Vec<[f32; 2]> = (0..grid.mask.len()).filter_map(point).collect();
+            let data = EstimateScatter {
+                label: &format!("{}: estimated against measured effects", kind.name()),
+                points: &points,
+                selected: point(cell),
+                colour: view.look.text,
+            };
+            estimate_scatter(ui, view.look, &data, 220.0);
+            let sentence = "Points on the line were estimated rightly. Estimates come from one gradient and only choose \
+                            what is measured first.";
+            ui.add(egui::Label::new(RichText::new(sentence).color(view.theme.muted)).wrap());
+        });
 }
 
 /// One weight of the selected head.
