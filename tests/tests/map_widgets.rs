@@ -42,6 +42,7 @@ struct Stage {
     attention: Vec<f32>,
     version: u64,
     measured: Vec<bool>,
+    estimates: Option<Vec<f32>>,
     atlas: AtlasState,
     head: HeadState,
     lines: TokenLinesState,
@@ -98,6 +99,7 @@ impl Stage {
             heads,
             attention: attention(layers, heads, tokens),
             version: 1,
+            estimates: None,
             measured: vec![true; tokens * layers],
             atlas: AtlasState::default(),
             head: HeadState::default(),
@@ -138,7 +140,7 @@ impl Stage {
             .collect();
         let stderr = vec![0.01; n * layers];
         let panels = [TraceKind::Residual, TraceKind::Mlp].map(|kind| TracePanel {
-            estimates: None,
+            estimates: self.estimates.as_deref(),
             key: DataKey::new(("trace", kind), self.version),
             kind,
             note: "window 3",
@@ -641,6 +643,35 @@ fn effects_doubts_harms_and_gaps_look_different() {
     let at = trace_rect(&scene, 0, 4, 2).center();
     click_at(&mut scene, at);
     assert!(value_of(&scene, "Residual stream causal trace").contains("not measured yet"));
+}
+
+#[test]
+fn an_estimate_is_hatched_and_said_until_its_cell_is_measured() {
+    let mut scene = scene(Show::Trace);
+    let cells = TOKENS.len() * LAYERS;
+    scene.state_mut().measured[4 * LAYERS + 2] = false;
+    scene.state_mut().estimates = Some(vec![0.5; cells]);
+    scene.state_mut().version = 2;
+    scene.run_steps(2);
+    let image = scene.render().expect("rendered");
+    let shades = |token: usize, layer: usize| {
+        let rect = trace_rect(&scene, 0, token, layer).shrink(2.0);
+        let pixels = (rect.top() as u32..rect.bottom() as u32)
+            .flat_map(|y| (rect.left() as u32..rect.right() as u32).map(move |x| (x, y)));
+        let shades: std::collections::BTreeSet<[u8; 4]> =
+            pixels.map(|(x, y)| image.get_pixel(x, y).0).collect();
+        shades.len()
+    };
+    assert!(shades(4, 2) > 1, "hatched");
+    let at = trace_rect(&scene, 0, 4, 2).center();
+    click_at(&mut scene, at);
+    let said = value_of(&scene, "Residual stream causal trace");
+    assert!(said.contains("about +0.400, not measured yet"), "{said}");
+    scene.state_mut().measured[4 * LAYERS + 2] = true;
+    scene.state_mut().version = 3;
+    scene.run_steps(2);
+    let said = value_of(&scene, "Residual stream causal trace");
+    assert!(!said.contains("about"), "{said}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub struct EstimateScatter<'a> {
 
 const GUTTER: f32 = 40.0;
 const BELOW: f32 = 34.0;
+const ABOVE: f32 = 18.0;
 
 /// Draws the points over the width left and `height` points, with the line on which both are equal.
 pub fn estimate_scatter(
@@ -28,7 +29,7 @@ pub fn estimate_scatter(
     data: &EstimateScatter<'_>,
     height: f32,
 ) -> Response {
-    let size = vec2(ui.available_width(), height.max(BELOW + 40.0));
+    let size = vec2(ui.available_width(), height.max(ABOVE + BELOW + 40.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     let agreement = match rank_correlation(data.points) {
         Some(rho) => format!("rank correlation {rho:.2}"),
@@ -40,7 +41,7 @@ pub fn estimate_scatter(
         return response;
     }
     let painter = ui.painter_at(rect);
-    let plot = Rect::from_min_max(rect.min + vec2(GUTTER, 6.0), rect.max - vec2(6.0, BELOW));
+    let plot = Rect::from_min_max(rect.min + vec2(GUTTER, ABOVE), rect.max - vec2(6.0, BELOW));
     let [low, high] = extent(data.points);
     let x = |v: f32| plot.left() + (v - low) / (high - low) * plot.width();
     let y = |v: f32| plot.bottom() - (v - low) / (high - low) * plot.height();
@@ -78,8 +79,7 @@ pub fn estimate_scatter(
     let along = text("estimated, across · measured, up");
     painter.galley(pos2(plot.left(), line + 15.0), along, look.muted);
     let said = text(&agreement);
-    let right = (plot.right() - said.size().x).max(plot.left());
-    painter.galley(pos2(right, plot.top() + 2.0), said, look.muted);
+    painter.galley(pos2(plot.left(), rect.top()), said, look.muted);
     response
 }
 

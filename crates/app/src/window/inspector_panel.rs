@@ -113,7 +113,7 @@ fn against_estimates(
         let said = signed_number(value - floor);
         muted(ui, view.theme, format!("Estimated beforehand: {said}"));
     }
-    egui::CollapsingHeader::new("Estimate against measured")
+    let opened = egui::CollapsingHeader::new("Estimate against measured")
         .id_salt("estimates")
         .show(ui, |ui| {
             let points: Vec<[f32; 2]> = (0..grid.mask.len()).filter_map(point).collect();
@@ -128,6 +128,11 @@ fn against_estimates(
                             what is measured first.";
             ui.add(egui::Label::new(RichText::new(sentence).color(view.theme.muted)).wrap());
         });
+    if opened.header_response.clicked()
+        && let Some(body) = opened.body_response
+    {
+        body.scroll_to_me(None);
+    }
 }
 
 /// One weight of the selected head.
