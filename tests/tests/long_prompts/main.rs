@@ -201,6 +201,14 @@ fn figures(mut times: Vec<f64>) -> String {
     )
 }
 
+/// Processor time of all threads so far, milliseconds, to a hundredth of a second.
+fn processor_ms() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() * 10.0
+}
+
 /// Most memory that the process has held, bytes.
 fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -239,8 +247,11 @@ fn show(shape: &Shape, budget: MemoryBudget, seconds: f64) -> Vec<f64> {
             )),
         };
         room.steps.clear();
+        let before = processor_ms();
         room.pan_and_zoom(place, seconds);
         let frames = std::mem::take(&mut room.frames);
+        let each = (processor_ms() - before) / frames.len() as f64;
+        println!("  processor time of all threads: {each:.1} ms a frame");
         println!(
             "{name}, {seconds:.0} s of panning and zooming: {}",
             figures(frames)

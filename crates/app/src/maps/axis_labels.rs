@@ -55,6 +55,8 @@ pub(crate) struct Gutters {
 
 const GAP: f32 = 6.0;
 const WIDEST_ROW_LABEL: f32 = 96.0;
+/// Most labels that are measured to find how wide they are.
+const MEASURED: usize = 256;
 const LONGEST_COLUMN_LABEL: f32 = 72.0;
 /// A label of one letter and the room around it, points.
 const NARROWEST_LEVEL: f32 = 9.0;
@@ -73,7 +75,9 @@ pub(crate) fn gutters(
                 .size()
                 .x
         }
-        AxisText::Tokens { .. } => (0..count.min(512))
+        AxisText::Tokens { .. } => (0..count)
+            // Some of a long prompt's tokens stand for all: longer ones are shortened.
+            .step_by(count.div_ceil(MEASURED).max(1))
             .map(|i| {
                 shortened(painter, &text.text(i), font, look.muted, WIDEST_ROW_LABEL)
                     .size()

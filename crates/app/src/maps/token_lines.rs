@@ -179,7 +179,7 @@ impl Place {
         let label = data
             .tokens
             .iter()
-            .take(512)
+            .step_by(data.tokens.len().div_ceil(256).max(1))
             .map(|t| {
                 let text = visible_token(t);
                 shortened(painter, &text, &look.mono_font, look.text, most)

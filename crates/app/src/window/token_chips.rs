@@ -1,9 +1,14 @@
 //! The prompt as the model reads it: one chip per token, dragged over to mark the subject.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use egui::{
     Align2, CornerRadius, Id, Rect, Response, RichText, Role, ScrollArea, Sense, Stroke, Ui,
     WidgetInfo, vec2,
 };
+
+use whyfinder_worker::protocol::Tokenized;
 
 use super::command::Command;
 use super::view::View;
@@ -48,13 +53,45 @@ pub(crate) fn chip_width(ui: &Ui, token: &str) -> f32 {
 
 fn tokens_width(ui: &Ui, view: &View<'_>) -> f32 {
     match &view.state.tokens {
-        Some(t) if !t.tokens.is_empty() => t
-            .tokens
-            .iter()
-            .map(|t| chip_width(ui, &words::token(t)) + GAP)
-            .sum(),
+        Some(t) if !t.tokens.is_empty() => *places(ui, t).last().unwrap_or(&0.0),
         _ => 520.0,
     }
+}
+
+/// Where each chip begins, and where one more would, points from the first.
+fn places(ui: &Ui, tokens: &Tokenized) -> Arc<Vec<f32>> {
+    let id = Id::unique("token-places");
+    let key = (tokens.ticket, tokens.tokens.len(), ui.pixels_per_point());
+    let known: Option<((u64, usize, f32), Arc<Vec<f32>>)> = ui.data(|d| d.get_temp(id));
+    if let Some((of, places)) = known
+        && of == key
+    {
+        return places;
+    }
+    let mut places = vec![0.0];
+    let mut end = 0.0;
+    for token in &tokens.tokens {
+        end += chip_width(ui, &words::token(token)) + GAP;
+        places.push(end);
+    }
+    let places = Arc::new(places);
+    ui.data_mut(|d| d.insert_temp(id, (key, Arc::clone(&places))));
+    places
+}
+
+/// Prompts of up to this many tokens have all their chips in every frame; of longer ones those in view, and some around.
+const ALL_CHIPS: usize = 256;
+
+/// The chips to be made, where the first would begin at `left`.
+fn in_view(ui: &Ui, places: &[f32], left: f32) -> Range<usize> {
+    let count = places.len() - 1;
+    if count <= ALL_CHIPS {
+        return 0..count;
+    }
+    let seen = ui.clip_rect().x_range();
+    let first = places.partition_point(|&x| left + x < seen.min);
+    let end = places.partition_point(|&x| left + x < seen.max);
+    first.saturating_sub(4)..(end + 4).min(count)
 }
 
 fn tokens(ui: &mut Ui, view: &mut View<'_>) {
@@ -87,7 +124,23 @@ fn tokens(ui: &mut Ui, view: &mut View<'_>) {
     let mut stopped = false;
     let mut hovered = None;
     let pointed = view.maps.linked(None, &view.state.selection).token;
+    let places = places(ui, tokens);
+    let (corner, height) = (ui.cursor().min, vec2(0.0, HEIGHT));
+    let in_view = in_view(ui, &places, corner.x);
+    let place = |i: usize| {
+        Rect::from_min_max(
+            corner + vec2(places[i], 0.0),
+            corner + vec2(places[i + 1] - GAP, 0.0) + height,
+        )
+    };
+    rects.extend((0..in_view.start).map(place));
+    if in_view.start > 0 {
+        ui.allocate_space(vec2(places[in_view.start] - GAP, HEIGHT));
+    }
     for (i, token) in tokens.tokens.iter().enumerate() {
+        if !in_view.contains(&i) {
+            continue;
+        }
         let shown = words::token(token);
         let in_subject = marked.is_some_and(|[a, b]| (a..b).contains(&i));
         let mark = match (view.state.selection.token == Some(i), pointed == Some(i)) {
@@ -118,6 +171,11 @@ fn tokens(ui: &mut Ui, view: &mut View<'_>) {
         }
         rects.push(response.rect);
     }
+    let (count, end) = (tokens.tokens.len(), in_view.end);
+    if end < count {
+        ui.allocate_space(vec2(places[count] - places[end] - GAP, HEIGHT));
+    }
+    rects.extend((end..count).map(place));
     let at = hovered.map(|token| Linked {
         token: Some(token),
         layer: None,
