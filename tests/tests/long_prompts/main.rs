@@ -128,6 +128,15 @@ impl Room {
         });
     }
 
+    /// Saves what the window shows, if `WHYFINDER_PICTURES` names a folder for it.
+    fn picture(&mut self, name: &str) {
+        if let Some(folder) = std::env::var_os("WHYFINDER_PICTURES") {
+            let image = self.window.render().expect("the window can be drawn");
+            let path = Path::new(&folder).join(format!("{name}.png"));
+            image.save(&path).expect("the picture can be saved");
+        }
+    }
+
     /// Ten seconds or so over one map: in, around, out and in elsewhere.
     fn pan_and_zoom(&mut self, place: Rect, seconds: f64) {
         let centre = place.center();
@@ -296,9 +305,13 @@ fn a_long_prompt_opens_pans_and_sharpens() {
             .query_by_label_contains("500 queries by 500 keys")
             .is_some()
     );
+    room.picture("long-prompt-dark");
     for turn in 1..6 {
         room.rest(place, turn);
     }
+    room.window.get_by_label("Light").click();
+    room.frame();
+    room.picture("long-prompt-light");
     let centre = place.center();
     room.point(centre);
     for _ in 0..40 {
