@@ -122,6 +122,27 @@ fn check_intervention(settings: &InterventionSettings) -> Result<(), ExperimentE
             settings.tolerance
         ));
     }
+    if !(settings.resolution.is_finite() && settings.resolution > 0.0) {
+        return refuse(format!(
+            "The resolution {} is not usable; set intervention.resolution to a number of dB above 0.",
+            settings.resolution
+        ));
+    }
+    match settings.confidence {
+        Some(confidence) if !(0.5..1.0).contains(&confidence) => {
+            return refuse(format!(
+                "The confidence {confidence} is not usable; set intervention.confidence to a number from 0.5 to below 1, \
+                 such as 0.95, or remove it to give every block as many interventions."
+            ));
+        }
+        Some(_) if settings.fine == 0 => {
+            return refuse(
+                "There is no second stage that a confidence could end; set intervention.fine to at least 1 or remove \
+                 intervention.confidence.",
+            );
+        }
+        _ => {}
+    }
     if settings.only.is_some() && settings.draws == Draws::Numpy {
         return refuse(
             "The draws of one block alone are those that it has in the whole map only if every block has a stream of \

@@ -113,12 +113,21 @@ fn intervention(settings: &InterventionSettings) -> Vec<String> {
     let draws = match settings.draws {
         Draws::Numpy => "numpy draws",
         Draws::Stream => "draws by block",
+        Draws::Common => "the same draws for all blocks",
+    };
+    let fine = match settings.confidence {
+        None => settings.fine.to_string(),
+        Some(confidence) => format!(
+            "up to {} (until sign and ± {} dB are known at {} %)",
+            settings.fine,
+            numbers::setting(settings.resolution as f32),
+            numbers::setting(100.0 * confidence as f32)
+        ),
     };
     let mut pieces = vec![format!(
-        "blocks of {}, {} coarse and {} fine draws from {bank}, {draws}, zero below {} dB",
+        "blocks of {}, {} coarse and {fine} fine draws from {bank}, {draws}, zero below {} dB",
         settings.block,
         settings.coarse,
-        settings.fine,
         numbers::setting(settings.tolerance as f32)
     )];
     if !settings.compatible.is_empty() {

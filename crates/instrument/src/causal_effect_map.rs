@@ -8,11 +8,13 @@ mod bank;
 mod counts;
 mod draws;
 mod engine;
+mod estimate;
 mod foresight;
 mod grid;
 pub(crate) mod occlusion;
 mod patches;
 mod stage;
+mod stopping;
 mod tried;
 mod whole_passes;
 
@@ -24,6 +26,7 @@ use whyfinder_experiment::outcome::{ImageSummary, Summary};
 use whyfinder_experiment::{Axis, Engine, Experiment, Field, ImageInput, Metric, Outcome};
 use whyfinder_model::network::{Held, ImageModel, Rect, reach::reach, region_cost};
 
+use crate::attribution::asked::PASSES_PER_GRADIENT;
 use crate::error::{InstrumentError, Result};
 use crate::image::fields::{field_bytes, given};
 use crate::image::provenance;
@@ -58,6 +61,8 @@ struct Prepared {
     base: u64,
     /// Whether anything on the way to the region reads the whole picture.
     global: bool,
+    /// Passes that the gradient before the map takes; none where it is not asked for or does not fit.
+    gradient: Option<f64>,
 }
 
 fn prepare(
@@ -98,6 +103,13 @@ fn prepare(
             advice: "use a smaller image, larger blocks or a smaller network",
         });
     }
+    let to_region = region_cost(network, height, width, &region)?;
+    let with_gradient = held
+        .saturating_add(base)
+        .saturating_add(to_region.bytes_with_gradients);
+    let asked = settings.estimate && settings.only.is_none();
+    let share = (to_region.flops / to_region.flops_whole.max(1.0)).min(1.0);
+    let gradient = (asked && with_gradient <= budget.bytes).then_some(PASSES_PER_GRADIENT * share);
     let reach = reach(network, height, width, &region)?;
     let reachable = grid
         .blocks
@@ -112,6 +124,7 @@ fn prepare(
         held,
         base,
         global: !reach.global.is_empty(),
+        gradient,
     })
 }
 
@@ -180,6 +193,7 @@ pub(crate) fn estimate(
         truth: &truth,
         base,
         mediation: prepared.mediation(settings),
+        estimates: None,
         spare_bytes: budget.bytes.saturating_sub(prepared.held + prepared.base),
         // Single blocks can be drawn from it alone; one draw takes as long as another.
         source: DrawSource::new(Draws::Stream, experiment.seed, &maker, grid),
@@ -190,14 +204,18 @@ pub(crate) fn estimate(
         passes_plain: 0.0,
     }
     .foresee(&blocks, settings)?;
+    let whole = runner.whole_flops();
+    // A pass and the way back, with the seconds per operation of what was tried.
+    let gradient = prepared.gradient.unwrap_or(0.0) * whole;
+    let gradient_seconds = gradient * ahead.seconds / ahead.flops.max(1.0);
     let output = prepared.tiling.flops * probe_seconds(&model.network, scene)?;
     Ok(Cost {
         bytes: prepared.held + runner.bytes().max(prepared.tiling.bytes),
-        passes: 1.0 + ahead.flops / runner.whole_flops().max(1.0),
+        passes: 1.0 + (ahead.flops + gradient) / whole.max(1.0),
         passes_plain: 1.0
             + (settings.coarse * grid.blocks.len()) as f64
             + settings.fine as f64 * ahead.refined,
-        seconds: base_seconds + ahead.seconds + output,
+        seconds: base_seconds + ahead.seconds + gradient_seconds + output,
     })
 }
 
@@ -225,7 +243,12 @@ pub(crate) fn measure(
         .map(|at| tried::block_at(grid, at))
         .transpose()?;
     let mut maps = Maps::new(&prepared, settings, &reference);
+    let estimate = match prepared.gradient {
+        Some(_) => estimate::field(&model.network, &prepared, &maker)?,
+        None => None,
+    };
     let mut fields = vec![maps.effect.clone(), prepared.reach_field()];
+    fields.extend(estimate.clone());
     fields.extend(maps.split.iter().flatten().cloned());
     let pictures = pictures(scene, output)?;
     fields.extend(pictures.iter().cloned());
@@ -249,12 +272,13 @@ pub(crate) fn measure(
         truth: &truth,
         base,
         mediation: prepared.mediation(settings),
+        estimates: estimate.as_ref().map(|field| field.values.as_slice()),
         spare_bytes: budget.bytes.saturating_sub(prepared.held + prepared.base),
         source: DrawSource::new(settings.draws, experiment.seed, &maker, grid),
         observer,
         pace: Default::default(),
         progress: Default::default(),
-        passes: 1.0,
+        passes: 1.0 + prepared.gradient.unwrap_or(0.0),
         passes_plain: 1.0,
     };
     let refined = sweep.both_stages(&prepared, settings, &mut maps)?;
@@ -292,6 +316,7 @@ pub(crate) fn measure(
         settings.repeats(Quirk::RegionCounted),
     ));
     let mut fields = vec![maps.effect, prepared.reach_field()];
+    fields.extend(estimate);
     fields.extend(maps.split.into_iter().flatten());
     fields.extend(pictures);
     fields.extend(tried);

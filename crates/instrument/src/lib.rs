@@ -33,6 +33,7 @@ pub mod report;
 mod rise;
 mod run;
 mod site_field;
+mod student;
 mod sweep;
 mod watch;
 mod window_attention;

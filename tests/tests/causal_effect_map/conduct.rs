@@ -9,7 +9,8 @@ use super::*;
 
 #[test]
 fn cells_come_from_the_region_outwards_and_make_up_the_answer() {
-    let (model, experiment) = (model("denoise"), experiment("denoise", &[]));
+    let changes = ["intervention.estimate=false"];
+    let (model, experiment) = (model("denoise"), experiment("denoise", &changes));
     let mut listener = Listener::default();
     let outcome = measure_image(&model, &experiment, &mut listener, &Budget::UNLIMITED)
         .expect("the map runs");

@@ -11,6 +11,7 @@ use whyfinder_model::network::{
     Builder, ImageModel, Network, NetworkCard, NodeId, Nonlinearity, Operation,
 };
 
+mod choices;
 mod conduct;
 mod laws;
 #[path = "../support/listener.rs"]

@@ -31,6 +31,9 @@ coarse = 2
 fine = 20
 tolerance = 0.02
 draws = "stream"
+confidence = 0.9
+resolution = 0.25
+estimate = false
 engine = "plain"
 compatible = ["bgr-patches", "square-grid"]
 mediation = true
@@ -84,6 +87,9 @@ fn every_setting_of_a_causal_effect_map_is_read() {
             fine: 20,
             tolerance: 0.02,
             draws: Draws::Stream,
+            confidence: Some(0.9),
+            resolution: 0.25,
+            estimate: false,
             engine: Engine::Plain,
             compatible: vec![Quirk::BgrPatches, Quirk::SquareGrid],
             mediation: true,

@@ -19,6 +19,14 @@ pub struct InterventionSettings {
     /// dB. Smaller effects are zero.
     pub tolerance: f64,
     pub draws: Draws,
+    /// At this confidence a block of the second stage has had enough interventions once its effect is known to within
+    /// `resolution` and its sign is known too; `fine` are the most. Absent: all have `fine`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// dB, either way; a difference that no longer shows as another colour.
+    pub resolution: f64,
+    /// Whether one gradient pass first estimates every effect, and the blocks are visited in that order.
+    pub estimate: bool,
     pub engine: Engine,
     /// Quirks of the authors' program to repeat; empty for the corrected procedure.
     #[serde(deserialize_with = "quirks")]
@@ -47,6 +55,9 @@ impl Default for InterventionSettings {
             fine: 50,
             tolerance: 0.01,
             draws: Draws::Numpy,
+            confidence: None,
+            resolution: 0.1,
+            estimate: true,
             engine: Engine::Exact,
             compatible: Vec::new(),
             mediation: false,
@@ -93,6 +104,9 @@ pub enum Draws {
     Numpy,
     /// A stream for each draw of each block, so that a block's draws do not depend on which other blocks are run.
     Stream,
+    /// A stream for each draw, the same for all blocks (common random numbers): blocks differ by what they are, not by
+    /// what they were drawn.
+    Common,
 }
 
 /// Something that the authors' published program does, beside what the procedure asks for.

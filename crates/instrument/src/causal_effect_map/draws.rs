@@ -20,6 +20,8 @@ enum Stream {
     Numpy(Box<RandomState>),
     /// One for each draw of each block.
     Own { seed: u32 },
+    /// One for each draw.
+    Common { seed: u32 },
 }
 
 impl<'a> DrawSource<'a> {
@@ -29,6 +31,7 @@ impl<'a> DrawSource<'a> {
             stream: match draws {
                 Draws::Numpy => Stream::Numpy(Box::new(RandomState::new(seed))),
                 Draws::Stream => Stream::Own { seed },
+                Draws::Common => Stream::Common { seed },
             },
             patch_bytes: grid.patch_bytes(),
         }
@@ -48,14 +51,22 @@ impl<'a> DrawSource<'a> {
                     self.maker.make(choice, &block.rect, || state.normal())
                 }
                 Stream::Own { seed } => {
-                    let mut own = OwnStream::of(*seed, block, draw);
-                    let choice = own.below(self.maker.choices()) as usize;
-                    self.maker.make(choice, &block.rect, || own.normal())
+                    let own = OwnStream::of(*seed, [block.row, block.column, draw]);
+                    self.made_from(own, block)
+                }
+                Stream::Common { seed } => {
+                    let own = OwnStream::of(*seed, [usize::MAX, usize::MAX, draw]);
+                    self.made_from(own, block)
                 }
             };
             patches.extend(patch);
         }
         patches
+    }
+
+    fn made_from(&self, mut own: OwnStream, block: &Block) -> Vec<u8> {
+        let choice = own.below(self.maker.choices()) as usize;
+        self.maker.make(choice, &block.rect, || own.normal())
     }
 
     /// Passes over the draws of a block that is not run.
@@ -79,12 +90,12 @@ struct OwnStream {
 }
 
 impl OwnStream {
-    fn of(seed: u32, block: &Block, draw: usize) -> Self {
+    fn of(seed: u32, keys: [usize; 3]) -> Self {
         let mut stream = Self {
             state: u64::from(seed),
             kept: None,
         };
-        for key in [block.row, block.column, draw] {
+        for key in keys {
             stream.state = stream.next() ^ key as u64;
         }
         stream
@@ -126,19 +137,7 @@ impl OwnStream {
 
 #[cfg(test)]
 mod tests {
-    use whyfinder_model::network::Rect;
-
     use super::*;
-
-    fn block(row: usize, column: usize) -> Block {
-        Block {
-            index: 0,
-            row,
-            column,
-            rect: Rect::new(0..8, 0..8),
-            in_region: false,
-        }
-    }
 
     #[test]
     fn every_draw_of_every_block_has_a_stream_of_its_own() {
@@ -147,7 +146,7 @@ mod tests {
             for row in 0..5 {
                 for column in 0..5 {
                     for draw in 0..5 {
-                        firsts.insert(OwnStream::of(seed, &block(row, column), draw).next());
+                        firsts.insert(OwnStream::of(seed, [row, column, draw]).next());
                     }
                 }
             }
@@ -157,7 +156,7 @@ mod tests {
 
     #[test]
     fn normals_have_mean_zero_and_deviation_one() {
-        let mut stream = OwnStream::of(1, &block(2, 3), 4);
+        let mut stream = OwnStream::of(1, [2, 3, 4]);
         let values: Vec<f64> = (0..20_000).map(|_| stream.normal()).collect();
         let mean = values.iter().sum::<f64>() / 20_000.0;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 20_000.0;

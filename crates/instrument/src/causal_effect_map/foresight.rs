@@ -5,7 +5,7 @@ use std::time::Instant;
 use whyfinder_experiment::image_experiment::InterventionSettings;
 
 use super::grid::Block;
-use super::stage::{Measured, Sweep, Work, moves};
+use super::stage::{Gathered, Measured, Sweep, Work, moves};
 use crate::error::Result;
 use crate::report::{Observer, Report};
 
@@ -99,6 +99,7 @@ impl Sweep<'_> {
                 block,
                 patches,
                 count: draws,
+                known: Gathered::default(),
             })
             .collect();
         let mut found = Vec::new();

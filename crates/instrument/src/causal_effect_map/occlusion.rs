@@ -35,6 +35,7 @@ fn as_interventions(settings: &OcclusionSettings) -> InterventionSettings {
         coarse: 1,
         fine: 0,
         tolerance: 0.0,
+        estimate: false,
         ..InterventionSettings::default()
     }
 }

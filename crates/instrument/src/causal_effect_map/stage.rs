@@ -1,5 +1,6 @@
 //! The two stages: a few interventions on every block, many on those that move anything.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use whyfinder_model::network::Held;
 use super::draws::DrawSource;
 use super::engine::{Pack, Runner};
 use super::grid::{Block, Grid};
+use super::stopping::{ROUND, StopRule};
 use super::{DRAWN_AHEAD, Maps, Prepared};
 use crate::error::{InstrumentError, Result};
 use crate::image::quality::psnr;
@@ -52,9 +54,23 @@ pub(super) struct Work<'p> {
     /// `[count, h, w, C]`.
     pub(super) patches: &'p [u8],
     pub(super) count: usize,
+    /// From earlier rounds.
+    pub(super) known: Gathered,
 }
 
 impl<'p> Work<'p> {
+    /// The interventions of one round, behind what is known.
+    fn round(&self, round: usize, known: &Gathered) -> Self {
+        let size = self.patches.len() / self.count.max(1);
+        let (first, end) = (round * ROUND, ((round + 1) * ROUND).min(self.count));
+        Self {
+            block: self.block,
+            patches: &self.patches[first * size..end * size],
+            count: end - first,
+            known: known.clone(),
+        }
+    }
+
     fn packs(&self, at_once: usize) -> impl Iterator<Item = Pack<'p>> + use<'p> {
         let size = (self.patches.len() / self.count.max(1)).max(1);
         let at = &self.block.rect;
@@ -69,8 +85,8 @@ impl<'p> Work<'p> {
 }
 
 /// What is known of a block so far.
-#[derive(Default)]
-struct Gathered {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gathered {
     effects: Vec<f32>,
     direct: Vec<f32>,
 }
@@ -108,6 +124,8 @@ pub(super) struct Sweep<'a> {
     pub(super) base: f64,
     /// What is held for the direct effects; none if they are not asked for.
     pub(super) mediation: Option<Held>,
+    /// Of each block's effect, dB; the largest are looked at first.
+    pub(super) estimates: Option<&'a [f32]>,
     /// Bytes for one batch.
     pub(super) spare_bytes: u64,
     pub(super) source: DrawSource<'a>,
@@ -132,6 +150,7 @@ impl Sweep<'_> {
         let coarse = Stage {
             draws: 0..settings.coarse,
             blocks: &prepared.grid.blocks.iter().collect::<Vec<_>>(),
+            rule: None,
         };
         let (mut measured_blocks, mut hot_blocks) = (0usize, 0usize);
         let all_flops: f64 = run.iter().map(|b| self.runner.flops(&b.rect)).sum();
@@ -158,27 +177,88 @@ impl Sweep<'_> {
             },
         )?;
         let hot: Vec<&Block> = run.into_iter().filter(|block| hot[block.index]).collect();
-        let mut flops_left: f64 = hot.iter().map(|b| self.runner.flops(&b.rect)).sum();
+        let rule = StopRule::of(settings);
         let fine = Stage {
             draws: settings.coarse..settings.coarse + settings.fine,
             blocks: &hot,
+            rule,
         };
-        let mut refined = 0;
+        // What is left on each block; nothing of one that is settled.
+        let mut left = vec![0usize; prepared.grid.blocks.len()];
+        hot.iter()
+            .for_each(|block| left[block.index] = settings.fine);
+        let flops = |block: &Block| self.runner.flops(&block.rect);
+        let per_draw: Vec<f64> = prepared.grid.blocks.iter().map(flops).collect();
+        let mut done = coarse_total;
         self.stage(&fine, &prepared.grid, &|_| true, &mut |sweep, measured| {
             maps.store(measured);
-            refined += 1;
-            let block = &prepared.grid.blocks[measured.block];
-            flops_left -= sweep.runner.flops(&block.rect);
+            let (block, count) = (measured.block, measured.effects.len());
+            done += (left[block] + count).saturating_sub(settings.fine);
+            let settled = rule.is_some_and(|rule| rule.is_settled(&measured.effects));
+            left[block] = if settled {
+                0
+            } else {
+                settings.fine - count.min(settings.fine)
+            };
+            let draws_left: usize = left.iter().sum();
             sweep.progress = Done {
-                done: coarse_total + refined * settings.fine,
-                total: coarse_total + hot.len() * settings.fine,
-                flops_left: flops_left.max(0.0) * settings.fine as f64,
+                done,
+                total: done + draws_left,
+                flops_left: left
+                    .iter()
+                    .zip(&per_draw)
+                    .map(|(&n, flops)| n as f64 * flops)
+                    .sum(),
             };
         })?;
         Ok(hot.len())
     }
 
-    /// Draws in the order of the blocks, runs from the region outwards.
+    /// The largest estimates first; without estimates from the region outwards.
+    fn order(&self, grid: &Grid, blocks: &mut [&Block]) {
+        grid.outwards(blocks);
+        if let Some(estimates) = self.estimates {
+            let size = |block: &Block| estimates[block.index].abs();
+            blocks.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        }
+    }
+
+    /// Some interventions on every block, then some more on those of which too little is known, and so on.
+    fn rounds(
+        &mut self,
+        rule: StopRule,
+        work: &[Work<'_>],
+        store: &mut dyn FnMut(&mut Self, &Measured),
+    ) -> Result<()> {
+        let mut known = vec![Gathered::default(); work.len()];
+        let places: HashMap<usize, usize> = work
+            .iter()
+            .enumerate()
+            .map(|(place, work)| (work.block.index, place))
+            .collect();
+        let rounds = work.iter().map(|work| work.count.div_ceil(ROUND)).max();
+        for round in 0..rounds.unwrap_or(0) {
+            let some: Vec<Work<'_>> = work
+                .iter()
+                .zip(&known)
+                .filter(|(_, known)| !rule.is_settled(&known.effects))
+                .map(|(work, known)| work.round(round, known))
+                .collect();
+            self.run(&some, &mut |sweep, measured| {
+                if let Some(known) = places.get(&measured.block).map(|&place| &mut known[place]) {
+                    known.effects.clone_from(&measured.effects);
+                    known.direct = measured
+                        .split
+                        .as_ref()
+                        .map_or(Vec::new(), |s| s.direct.clone());
+                }
+                store(sweep, measured);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Draws in the order of the blocks, runs in that of the estimates.
     fn stage(
         &mut self,
         stage: &Stage<'_>,
@@ -204,16 +284,20 @@ impl Sweep<'_> {
                     }
                 }
             }
-            grid.outwards(&mut blocks);
+            self.order(grid, &mut blocks);
             let work: Vec<Work<'_>> = blocks
                 .into_iter()
                 .map(|block| Work {
                     block,
                     patches: &drawn[places[block.index]],
                     count: stage.draws.len(),
+                    known: Gathered::default(),
                 })
                 .collect();
-            self.run(&work, store)?;
+            match stage.rule {
+                Some(rule) => self.rounds(rule, &work, store)?,
+                None => self.run(&work, store)?,
+            }
         }
         Ok(())
     }
@@ -233,7 +317,7 @@ impl Sweep<'_> {
             })
             .collect();
         let mut packs = packs.as_slice();
-        let mut gathered = Gathered::default();
+        let mut new = Gathered::default();
         while let Some((first, _)) = packs.first() {
             let fit =
                 self.spare_bytes / self.runner.bytes_per_patch(&work[*first].block.rect).max(1);
@@ -258,11 +342,15 @@ impl Sweep<'_> {
             self.passes += runs * all / self.runner.whole_flops().max(1.0);
             for (((i, pack), effects), direct) in wave.iter().zip(effects).zip(direct) {
                 self.passes_plain += runs * pack.count as f64;
-                gathered.effects.extend(effects);
-                gathered.direct.extend(direct);
-                if gathered.effects.len() == work[*i].count {
-                    let gathered = std::mem::take(&mut gathered);
-                    let measured = gathered.measured(work[*i].block.index, self.mediation);
+                new.effects.extend(effects);
+                new.direct.extend(direct);
+                let work = &work[*i];
+                if new.effects.len() == work.count {
+                    let mut all = work.known.clone();
+                    let new = std::mem::take(&mut new);
+                    all.effects.extend(new.effects);
+                    all.direct.extend(new.direct);
+                    let measured = all.measured(work.block.index, self.mediation);
                     store(self, &measured);
                     self.report(measured)?;
                 }
@@ -343,4 +431,5 @@ pub(super) fn moves(effects: &[f32], settings: &InterventionSettings) -> bool {
 pub(super) struct Stage<'a> {
     pub(super) draws: Range<usize>,
     pub(super) blocks: &'a [&'a Block],
+    pub(super) rule: Option<StopRule>,
 }

@@ -277,7 +277,11 @@ fn interventions(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
             ui,
             "Draws",
             &mut e.draws,
-            &[(Draws::Numpy, "as numpy"), (Draws::Stream, "one per block")],
+            &[
+                (Draws::Numpy, "as numpy"),
+                (Draws::Stream, "one per block"),
+                (Draws::Common, "the same for all blocks"),
+            ],
         );
         choice(
             ui,
