@@ -35,6 +35,7 @@ struct Stage {
     values: Vec<f32>,
     stderr: Vec<f32>,
     measured: Vec<bool>,
+    estimates: Option<Vec<f32>>,
     reachable: Vec<bool>,
     flipped: bool,
     seen_picture: Option<PictureResponse>,
@@ -76,6 +77,7 @@ impl Stage {
                 .collect(),
             // The last rows are still to come.
             measured: (0..cells).map(|i| i < cells - 5 * COLS).collect(),
+            estimates: None,
             reachable: (0..cells).map(|i| near(i, 9)).collect(),
             flipped: false,
             seen_picture: None,
@@ -216,6 +218,7 @@ impl Stage {
             stderr: Some(&self.stderr),
             count: None,
             measured: &self.measured,
+            estimates: self.estimates.as_deref(),
             reachable: Some(&self.reachable),
             unit: "dB",
             scale: EffectScale {
@@ -322,6 +325,29 @@ fn value(scene: &Scene, label: &str) -> String {
         .accesskit_node()
         .value()
         .unwrap_or_default()
+}
+
+#[test]
+fn an_estimate_stands_in_until_its_block_is_measured() {
+    let mut scene = scene();
+    let cell = Cell::new(20, 13);
+    let index = cell.row * COLS + cell.col;
+    let stage = scene.state_mut();
+    stage.measured[index] = false;
+    stage.selected = Some(cell);
+    scene.run_steps(2);
+    assert!(value(&scene, "Effect on the region").contains("not measured yet"));
+    let stage = scene.state_mut();
+    stage.estimates = Some(vec![0.4; COLS * COLS]);
+    scene.run_steps(2);
+    let spoken = value(&scene, "Effect on the region");
+    assert!(
+        spoken.contains("about +0.4") && spoken.contains("estimated"),
+        "{spoken}"
+    );
+    scene.state_mut().measured[index] = true;
+    scene.run_steps(2);
+    assert!(!value(&scene, "Effect on the region").contains("estimated"));
 }
 
 #[test]

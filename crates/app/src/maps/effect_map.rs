@@ -85,6 +85,8 @@ pub struct EffectMap<'a> {
     pub count: Option<&'a [u32]>,
     /// True where a cell has been measured.
     pub measured: &'a [bool],
+    /// What a gradient says of each; drawn hatched until the cell is measured.
+    pub estimates: Option<&'a [f32]>,
     /// True where a cell can reach the region at all; `None` draws no outline.
     pub reachable: Option<&'a [bool]>,
     pub unit: &'a str,
@@ -129,6 +131,15 @@ impl EffectMap<'_> {
         self.stderr?.get(index).copied().filter(|e| e.is_finite())
     }
 
+    /// What stands in for a value that has not been measured.
+    fn estimate(&self, index: usize) -> Option<f32> {
+        self.measured.get(index).filter(|&&m| !m)?;
+        self.estimates?
+            .get(index)
+            .copied()
+            .filter(|v| v.is_finite())
+    }
+
     fn is_reachable(&self, index: usize) -> bool {
         self.reachable
             .is_none_or(|r| r.get(index).copied().unwrap_or(false))
@@ -139,6 +150,9 @@ impl EffectMap<'_> {
             .map(|index| {
                 if !self.is_reachable(index) {
                     return flag::MASKED;
+                }
+                if self.estimate(index).is_some() {
+                    return flag::MEASURED | flag::NOT_SIGNIFICANT;
                 }
                 let Some(value) = self.value(index) else {
                     let measured = self.measured.get(index).copied().unwrap_or(false);
@@ -153,7 +167,8 @@ impl EffectMap<'_> {
                 }
             })
             .collect();
-        MapArray::new(shape, self.values.to_vec())
+        let drawn = |(index, &value): (usize, &f32)| self.estimate(index).unwrap_or(value);
+        MapArray::new(shape, self.values.iter().enumerate().map(drawn).collect())
             .and_then(|map| map.with_flags(flags))
             .ok()
     }
@@ -228,7 +243,12 @@ pub fn effect_map(
     );
     describe(&response, Role::Image, data.label, &spoken);
     let read = hovered.or(selected).map(|cell| readout_of(data, cell));
-    let hint = "Hatched: below 2 s.e. · dashed: reach of the network";
+    let hint = match (0..data.values.len()).any(|index| data.estimate(index).is_some()) {
+        true => {
+            "Hatched: estimated, not measured yet, or below 2 s.e. · dashed: reach of the network"
+        }
+        false => "Hatched: below 2 s.e. · dashed: reach of the network",
+    };
     readout::draw(&ui.painter_at(rect), look, line, read.as_ref(), hint);
     EffectResponse {
         response,
@@ -358,16 +378,19 @@ fn readout_of(data: &EffectMap<'_>, cell: Cell) -> Readout {
             note: "cannot reach the region: exactly zero".to_string(),
         };
     }
-    let Some(value) = data.value(index) else {
-        return Readout {
-            place,
-            value: "not measured yet".to_string(),
-            note: String::new(),
-        };
-    };
     let unit = match data.unit {
         "" => String::new(),
         unit => format!(" {unit}"),
+    };
+    let Some(value) = data.value(index) else {
+        let (value, note) = match data.estimate(index) {
+            Some(estimate) => (
+                format!("about {}{unit}", signed_number(estimate)),
+                "estimated, not measured yet".to_string(),
+            ),
+            None => ("not measured yet".to_string(), String::new()),
+        };
+        return Readout { place, value, note };
     };
     let error = data.error(index);
     let reading = match error {

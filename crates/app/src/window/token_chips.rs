@@ -58,11 +58,14 @@ fn tokens_width(ui: &Ui, view: &View<'_>) -> f32 {
     }
 }
 
+/// Places, and the prompt (its ticket, its tokens) and scale that they are of.
+type KnownPlaces = ((u64, usize, f32), Arc<Vec<f32>>);
+
 /// Where each chip begins, and where one more would, points from the first.
 fn places(ui: &Ui, tokens: &Tokenized) -> Arc<Vec<f32>> {
     let id = Id::unique("token-places");
     let key = (tokens.ticket, tokens.tokens.len(), ui.pixels_per_point());
-    let known: Option<((u64, usize, f32), Arc<Vec<f32>>)> = ui.data(|d| d.get_temp(id));
+    let known: Option<KnownPlaces> = ui.data(|d| d.get_temp(id));
     if let Some((of, places)) = known
         && of == key
     {

@@ -78,7 +78,7 @@ mod tests {
             rule.is_settled(&around(0.001, 0.005, ROUND)),
             "nothing either way"
         );
-        assert!(rule.is_settled(&[f32::NAN; ROUND]) == false, "not a number");
+        assert!(!rule.is_settled(&[f32::NAN; ROUND]), "not a number");
     }
 
     #[test]

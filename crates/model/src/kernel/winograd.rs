@@ -277,15 +277,15 @@ mod wide {
                         None => _mm512_setzero_ps(),
                     };
                     let mut sums = [[_mm512_setzero_ps(); 4]; 2];
-                    for j in 0..4 {
+                    let [upper, lower] = &mut sums;
+                    for (j, (upper, lower)) in upper.iter_mut().zip(lower).enumerate() {
                         let mut m = [_mm512_setzero_ps(); 4];
                         for (i, m) in m.iter_mut().enumerate() {
                             let at = ((i * 4 + j) * room + t) * out + c;
                             // SAFETY: within the length asserted above.
                             *m = unsafe { _mm512_loadu_ps(after.as_ptr().add(at)) };
                         }
-                        let pair = total(m[0], m[1], m[2], m[3]);
-                        (sums[0][j], sums[1][j]) = (pair[0], pair[1]);
+                        [*upper, *lower] = total(m[0], m[1], m[2], m[3]);
                     }
                     for (i, sums) in sums.iter().enumerate().take(lines) {
                         let pair = total(sums[0], sums[1], sums[2], sums[3]);

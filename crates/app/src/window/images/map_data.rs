@@ -15,6 +15,8 @@ pub(crate) struct MapData {
     pub(crate) stderr: Option<Vec<f32>>,
     pub(crate) count: Option<Vec<u32>>,
     pub(crate) measured: Vec<bool>,
+    /// What a gradient says of each cell.
+    pub(crate) estimates: Option<Vec<f32>>,
     pub(crate) reachable: Option<Vec<bool>>,
     pub(crate) cols: usize,
     /// Side of a cell in the output's pixels.
@@ -93,6 +95,10 @@ fn data_of(
         stderr: field.effect_errors().map(<[f32]>::to_vec),
         count: field.count.clone(),
         measured: field.mask.clone(),
+        estimates: map
+            .field(&format!("{}.estimate", part.field))
+            .map(|estimate| estimate.values.clone())
+            .filter(|values| values.len() == field.values.len()),
         reachable: map.reachable(),
         cols,
         cell,
@@ -131,6 +137,7 @@ impl MapData {
                 .map(|(a, b)| a.iter().zip(b).map(|(a, b)| a.hypot(*b)).collect()),
             count: None,
             measured: (0..count).map(both).collect(),
+            estimates: None,
             // What either can be reached by.
             reachable: self
                 .reachable
@@ -195,6 +202,7 @@ mod tests {
             stderr: Some(vec![3.0; values.len()]),
             count: None,
             measured: values.iter().map(|v| v.is_finite()).collect(),
+            estimates: None,
             reachable: None,
             cols: 2,
             cell: 8,

@@ -26,8 +26,15 @@ const EFFECT: MapPart = MapPart {
     signed: true,
     unit: "dB",
 };
-const SPLIT: [MapPart; 3] = [
+const SPLIT: [MapPart; 4] = [
     EFFECT,
+    MapPart {
+        field: "effect.estimate",
+        short: "Estimate",
+        title: "Estimated effect",
+        sentence: "what one gradient says beforehand, to first order",
+        ..EFFECT
+    },
     MapPart {
         field: "effect.direct",
         short: "Direct",
@@ -153,6 +160,7 @@ impl MethodName {
     pub fn parts(self, settings: &MethodSettings) -> &'static [MapPart] {
         match self {
             MethodName::CausalEffectMap if settings.effects.mediation => &SPLIT,
+            MethodName::CausalEffectMap if settings.effects.estimate => &SPLIT[..2],
             MethodName::CausalEffectMap => &SPLIT[..1],
             MethodName::Lam => &LAM,
             MethodName::Gradient => &GRADIENT,
@@ -193,6 +201,8 @@ mod tests {
             assert_eq!(chips.len(), parts.len(), "{method:?}");
         }
         settings.effects.mediation = false;
+        assert_eq!(MethodName::CausalEffectMap.parts(&settings).len(), 2);
+        settings.effects.estimate = false;
         assert_eq!(MethodName::CausalEffectMap.parts(&settings).len(), 1);
     }
 }
