@@ -169,13 +169,14 @@ fn split(
     index: usize,
 ) {
     let q = &view.state.question.images;
+    let over = match draws {
+        0 => String::new(),
+        draws => format!(" over {draws} draws"),
+    };
     sentence(
         ui,
         view,
-        &format!(
-            "{}, dB of PSNR over {draws} draws: {}.",
-            part.title, part.sentence
-        ),
+        &format!("{}, dB of PSNR{over}: {}.", part.title, part.sentence),
     );
     ui.spacing_mut().item_spacing.y = 4.0;
     for other in q.method.parts(&q.settings) {

@@ -105,17 +105,24 @@ pub(crate) fn counts(ui: &mut Ui, view: &mut View<'_>, network: &str) {
         let first = if both { 204.0 } else { words };
         column(ui, first, |ui| {
             numbers(ui, view, &counts);
-            muted(
-                ui,
-                view.theme,
-                format!(
-                    "significant: {} and {}{}",
-                    counts.significant_positive,
-                    counts.significant_negative,
-                    if both { String::new() } else { reach_note(map) }
+            let reach = if both { String::new() } else { reach_note(map) };
+            let errors = map
+                .field(part.field)
+                .and_then(|field| field.effect_errors());
+            let (words, hover) = match errors {
+                Some(_) => (
+                    format!(
+                        "significant: {} and {}{reach}",
+                        counts.significant_positive, counts.significant_negative
+                    ),
+                    "Blocks whose effect is larger than two standard errors",
                 ),
-            )
-            .on_hover_text("Blocks whose effect is larger than two standard errors");
+                None => (
+                    format!("no errors known{reach}"),
+                    "These numbers come from one pass, and do not say how sure they are",
+                ),
+            };
+            muted(ui, view.theme, words).on_hover_text(hover);
         });
         if both {
             column(ui, words - first, |ui| reach(ui, view, map));
