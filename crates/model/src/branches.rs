@@ -12,8 +12,14 @@
 //!
 //! Nothing is approximated: each value is the one that a full pass has, up to the rounding of its sums.
 
+mod opening;
+mod positions;
+
 use candle_core::Tensor;
-use whyfinder_experiment::{Action, Intervention, Part, Select, Site};
+use whyfinder_experiment::{Intervention, Part, Site};
+
+use opening::{Opening, check_rows, first_change, opening};
+use positions::{before, behind_keys, beyond, moved};
 
 use crate::block::{Inside, after_attention, block};
 use crate::config::{AttentionSpan, Positions};
@@ -77,21 +83,6 @@ struct Placed<'a> {
     joins: usize,
     /// Its first row in the batch.
     first: usize,
-}
-
-/// How a branch begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Opening {
-    /// A block's output, or what its parts add, set at one position: the block is computed there alone.
-    At {
-        layer: usize,
-        position: usize,
-        /// Whether anything is computed, or the block's output is given.
-        inside: bool,
-    },
-    /// Anything else: the block is run whole, from the reference's stream.
-    Whole,
-    Trunk(Trunk),
 }
 
 struct Pack<'a> {
@@ -469,100 +460,6 @@ fn opened_by(placed: &[Placed<'_>], i: usize) -> Option<(usize, usize)> {
     }
 }
 
-struct FirstChange {
-    layer: usize,
-    position: usize,
-}
-
-fn first_change(branch: &Branch, layers: usize, length: usize) -> Result<FirstChange> {
-    // A branch that does nothing of its own begins where it leaves its trunk.
-    let mut first = FirstChange {
-        layer: branch.trunk.map_or(layers, |trunk| trunk.layer),
-        position: length - 1,
-    };
-    for one in &branch.interventions {
-        let Some(layer) = one.site.layer.filter(|&layer| layer < layers) else {
-            return Err(ModelError::Input(format!(
-                "A branch begins inside a block of this model, but {} is not there.",
-                one.site
-            )));
-        };
-        if branch.trunk.is_some_and(|trunk| layer < trunk.layer) {
-            return Err(ModelError::Input(format!(
-                "The intervention at {} lies in what a branch shares with its trunk.",
-                one.site
-            )));
-        }
-        let positions = match &one.positions {
-            Select::All => &[0][..],
-            Select::Only(positions) => positions,
-        };
-        if let Some(position) = positions.iter().find(|&&position| position >= length) {
-            return Err(ModelError::Input(format!(
-                "The intervention at {} is at position {position}, but the reference run has {length}.",
-                one.site
-            )));
-        }
-        first.layer = first.layer.min(layer);
-        first.position = positions.iter().fold(first.position, |a, &b| a.min(b));
-    }
-    Ok(first)
-}
-
-fn opening(branch: &Branch, branches: &[Branch], layer: usize) -> Result<Opening> {
-    if let Some(trunk) = branch.trunk {
-        let rows = branches.get(trunk.branch).map(|trunk| trunk.rows.len());
-        if rows != Some(branch.rows.len()) || branches[trunk.branch].trunk.is_some() {
-            return Err(ModelError::Input(format!(
-                "Branch {} cannot be a trunk: it must be there, have as many rows, and no trunk itself.",
-                trunk.branch
-            )));
-        }
-        return Ok(Opening::Trunk(trunk));
-    }
-    let mut at = None;
-    let mut inside = false;
-    let first = branch.interventions.iter();
-    for one in first.filter(|one| one.site.layer == Some(layer)) {
-        let output = match one.site.part {
-            Part::ResidPost => true,
-            Part::AttnOut | Part::MlpOut => {
-                inside = true;
-                true
-            }
-            _ => false,
-        };
-        let position = match &one.positions {
-            Select::Only(positions) if positions.len() == 1 => positions[0],
-            _ => return Ok(Opening::Whole),
-        };
-        if !output || at.is_some_and(|at| at != position) {
-            return Ok(Opening::Whole);
-        }
-        at = Some(position);
-    }
-    Ok(match at {
-        Some(position) => Opening::At {
-            layer,
-            position,
-            inside,
-        },
-        None => Opening::Whole,
-    })
-}
-
-fn check_rows(branch: &Branch, kept: usize) -> Result<()> {
-    if branch.rows.is_empty() {
-        return Err(ModelError::Input("A branch needs at least one row.".into()));
-    }
-    match branch.rows.iter().find(|&&row| row >= kept) {
-        Some(row) => Err(ModelError::Input(format!(
-            "A branch continues row {row} of the reference run, but {kept} rows were kept."
-        ))),
-        None => Ok(()),
-    }
-}
-
 fn check_trunks(placed: &[Placed<'_>]) -> Result<()> {
     for one in placed {
         if let Opening::Trunk(trunk) = one.opening
@@ -575,56 +472,4 @@ fn check_trunks(placed: &[Placed<'_>]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a site has values only at the positions that the last block puts out.
-fn behind_keys(part: Part) -> bool {
-    !matches!(
-        part,
-        Part::ResidPre
-            | Part::Ln1Scale
-            | Part::Ln1Normalized
-            | Part::K
-            | Part::V
-            | Part::RotK
-            | Part::KExpanded
-            | Part::VExpanded
-    )
-}
-
-/// All its positions are at `read` or behind.
-fn beyond(one: &Intervention, read: usize) -> bool {
-    match &one.positions {
-        Select::All => read == 0,
-        Select::Only(positions) => positions.iter().all(|&position| position >= read),
-    }
-}
-
-/// All its positions are before `read`.
-fn before(one: &Intervention, read: usize) -> bool {
-    match &one.positions {
-        Select::All => false,
-        Select::Only(positions) => positions.iter().all(|&position| position < read),
-    }
-}
-
-/// An intervention in the rows of a batch, `first` being its branch's first of `rows`, and at positions that count
-/// from `from`; `None` if it lies before that.
-fn moved(one: &Intervention, first: usize, rows: usize, from: usize) -> Option<Intervention> {
-    let mut one = one.clone();
-    one.rows = match one.rows {
-        Select::All => Select::range(first..first + rows),
-        Select::Only(rows) => Select::Only(rows.into_iter().map(|row| first + row).collect()),
-    };
-    if let Select::Only(positions) = one.positions {
-        let positions: Vec<usize> = positions
-            .into_iter()
-            .map(|position| position.checked_sub(from))
-            .collect::<Option<_>>()?;
-        one.positions = Select::Only(positions);
-    }
-    if let Action::Restore { from_row } = &mut one.action {
-        *from_row += first;
-    }
-    Some(one)
 }
