@@ -5,6 +5,7 @@
 pub mod architecture;
 pub mod average;
 pub mod crops;
+pub mod deepen;
 pub mod degrade;
 pub mod fit;
 pub mod plant;

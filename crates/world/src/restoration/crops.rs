@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use candle_core::{Device, Tensor};
 
 use super::architecture::Demo;
-use super::degrade::{add_noise, shrink};
+use super::degrade::{Noise, shrink};
 use crate::draw::Draw;
 use crate::error::Result;
 use crate::pictures::canvas::{colours, turned};
@@ -13,7 +13,8 @@ use crate::pictures::{Picture, leaves};
 
 /// Pixels on each side of the pictures that parts are cut from.
 const SIDE: usize = 256;
-/// Pictures that parts are cut from in one step. Drawing one costs more than cutting from it, so each stays a while.
+/// Pictures that parts are cut from in one step, after which one is replaced. Drawing one costs more than cutting from
+/// it, so each stays a while.
 const POOL: u64 = 48;
 
 /// The window of pictures that slides along with the steps, so that a step's batch depends on its number alone.
@@ -25,7 +26,8 @@ pub struct Crops {
     pictures: VecDeque<Picture>,
 }
 
-/// What a network is shown and what it should answer, `[N, H, W, 3]` in 0..=1.
+/// What a network is shown and what it should answer, `[N, H, W, 3]`; black is 0 and white is 1, and noise that is not
+/// cut goes beyond.
 #[derive(Clone, Debug)]
 pub struct Batch {
     pub input: Tensor,
@@ -60,11 +62,13 @@ impl Crops {
                 .cropped(x, y, large, large)
                 .unwrap_or_else(|| picture.clone());
             let good = turned(&part, draw.below(8));
-            let bad = match self.demo {
-                Demo::Denoise => add_noise(&good, &mut draw),
-                _ => shrink(&good),
-            };
-            input.extend(colours(&bad));
+            match self.demo {
+                Demo::Denoise => {
+                    let noise = Noise::ALL[draw.below(Noise::ALL.len())];
+                    input.extend(noise.on(&good, &mut draw));
+                }
+                _ => input.extend(colours(&shrink(&good))),
+            }
             truth.extend(colours(&good));
         }
         let device = Device::Cpu;
@@ -74,8 +78,7 @@ impl Crops {
         })
     }
 
-    fn slide_to(&mut self, step: u64) {
-        let first = step / self.demo.steps_per_picture();
+    fn slide_to(&mut self, first: u64) {
         if first < self.first || first >= self.first + POOL {
             self.pictures.clear();
             self.first = first;

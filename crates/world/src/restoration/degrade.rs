@@ -18,19 +18,29 @@ pub fn enlarge(picture: &Picture) -> Picture {
     picture.resized(picture.width * SCALE, picture.height * SCALE)
 }
 
-/// The picture with noise, cut and rounded down to 8 bits as in the reference program of causal effect maps.
-pub fn add_noise(picture: &Picture, draw: &mut Draw) -> Picture {
-    let rgb = picture
-        .rgb
-        .iter()
-        .map(|v| {
+/// What becomes of noisy values that are no colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noise {
+    /// They are cut, and all values rounded down to 8 bits, as in the reference program of causal effect maps.
+    Cut,
+    /// They stay as they are, as in most papers on denoising.
+    Uncut,
+}
+
+impl Noise {
+    pub const ALL: [Self; 2] = [Self::Cut, Self::Uncut];
+
+    /// The picture's values with noise of [`SIGMA`]; black is 0 and white is 1.
+    pub fn on(self, picture: &Picture, draw: &mut Draw) -> Vec<f32> {
+        let noisy = |v: &u8| {
             let noisy = f32::from(*v) + SIGMA * draw.normal() as f32;
-            noisy.clamp(0.0, 255.0) as u8
-        })
-        .collect();
-    Picture {
-        rgb,
-        ..picture.clone()
+            let noisy = match self {
+                Self::Cut => noisy.clamp(0.0, 255.0).floor(),
+                Self::Uncut => noisy,
+            };
+            noisy / 255.0
+        };
+        picture.rgb.iter().map(noisy).collect()
     }
 }
 
@@ -60,16 +70,20 @@ mod tests {
             height: 64,
             rgb: vec![128; 64 * 64 * 3],
         };
-        let noisy = add_noise(&grey, &mut Draw::new(1));
-        let mean = |f: &dyn Fn(f64) -> f64| {
-            let sum: f64 = noisy.rgb.iter().map(|v| f(f64::from(*v) - 127.5)).sum();
-            sum / noisy.rgb.len() as f64
-        };
         // Cutting at 2.5 standard deviations takes a little away.
-        let deviation = mean(&|v| v * v).sqrt();
-        assert!(
-            mean(&|v| v).abs() < 2.0 && (deviation - 49.0).abs() < 1.5,
-            "{deviation}"
-        );
+        for (noise, expected) in [(Noise::Cut, 49.0), (Noise::Uncut, 50.0)] {
+            let noisy = noise.on(&grey, &mut Draw::new(1));
+            let mean = |f: &dyn Fn(f64) -> f64| {
+                let sum: f64 = noisy.iter().map(|v| f(f64::from(255.0 * v) - 128.0)).sum();
+                sum / noisy.len() as f64
+            };
+            let deviation = mean(&|v| v * v).sqrt();
+            assert!(
+                mean(&|v| v).abs() < 2.0 && (deviation - expected).abs() < 1.0,
+                "{noise:?} {deviation}"
+            );
+            let outside = noisy.iter().filter(|v| !(0.0..=1.0).contains(*v)).count();
+            assert_eq!(outside > 0, noise == Noise::Uncut);
+        }
     }
 }

@@ -56,8 +56,8 @@ impl Plant {
         Ok(tensor)
     }
 
-    /// A convolution over `side` x `side` pixels from `channels.0` to `channels.1`. Start values are normal with the
-    /// spread that keeps the size of what passes a ReLU (He et al. 2015), times `gain`.
+    /// A convolution over `side` x `side` pixels from `channels.0` to `channels.1`. Start values are normal with
+    /// [`he_spread`] times `gain`.
     pub fn convolution(
         &mut self,
         name: &str,
@@ -79,8 +79,7 @@ impl Plant {
         from: NodeId,
         shape: impl FnOnce(&mut [f32]),
     ) -> Result<NodeId> {
-        let fan = (side * side * input) as f32;
-        let spread = gain * (2.0 / fan).sqrt();
+        let spread = gain * he_spread(side * side * input);
         let mut values: Vec<f32> = (0..side * side * input * output)
             .map(|_| spread * self.draw.normal() as f32)
             .collect();
@@ -210,6 +209,11 @@ impl Trainable {
             })
             .collect()
     }
+}
+
+/// Standard deviation of the kernels of `fan` inputs that keeps the size of what passes a ReLU (He et al. 2015).
+pub(super) fn he_spread(fan: usize) -> f32 {
+    (2.0 / fan as f32).sqrt()
 }
 
 /// Biases `[heads, queries, keys]` from a table `[(2 size - 1)^2, heads]` of them by relative position.

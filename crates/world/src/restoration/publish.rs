@@ -22,8 +22,7 @@ pub fn write(path: &Path, demo: Demo, training: &Training) -> Result<()> {
     for (parameter, values) in parameters.iter().zip(&training.average.values) {
         let tensor = Tensor::from_slice(values, parameter.var.shape(), &Device::Cpu)?;
         let mut tensor = published(demo, &parameter.name, &tensor)?;
-        if demo == Demo::SrWindow {
-            // With its buffers it would take the bundled networks over six megabytes.
+        if demo.is_half() {
             tensor = tensor.to_dtype(DType::F16)?;
         }
         tensors.push((parameter.name.clone(), tensor));
@@ -142,7 +141,7 @@ mod tests {
             let opened: Vec<f32> = run(&open.network).expect("runs");
             assert_eq!(open.network.scale, demo.scale());
             let tolerance = match demo {
-                Demo::SrWindow => 3e-3,
+                _ if demo.is_half() => 3e-3,
                 _ => 1e-4,
             };
             for (a, b) in trained.iter().zip(&opened) {

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use whyfinder_model::network::{Network, NoNodeProbe, forward};
 
 use super::architecture::Demo;
-use super::degrade::{SIGMA, add_noise, enlarge, shrink};
+use super::degrade::{Noise, SIGMA, enlarge, shrink};
 use crate::draw::Draw;
 use crate::error::Result;
 use crate::pictures::Picture;
@@ -22,22 +22,18 @@ pub struct Score {
 
 /// Peak signal-to-noise ratio over all pixels and channels, in dB; infinite if the pictures are equal.
 pub fn psnr(a: &Picture, b: &Picture) -> f64 {
-    let sum: f64 = a
-        .rgb
-        .iter()
-        .zip(&b.rgb)
-        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))
-        .sum();
-    let error = sum / a.rgb.len().max(1) as f64;
-    10.0 * (255.0 * 255.0 / error).log10()
+    psnr_of(&colours(a), b)
 }
 
-/// The degraded picture that a network is asked to restore; `number` chooses the noise.
-pub fn degraded(demo: Demo, picture: &Picture, number: u64) -> Picture {
-    match demo {
-        Demo::Denoise => add_noise(picture, &mut Draw::stream(0x7363_6f72, number)),
-        _ => shrink(picture),
-    }
+/// The same for values of which black is 0 and white is 1.
+fn psnr_of(values: &[f32], b: &Picture) -> f64 {
+    let sum: f64 = values
+        .iter()
+        .zip(&b.rgb)
+        .map(|(a, b)| (255.0 * f64::from(*a) - f64::from(*b)).powi(2))
+        .sum();
+    let error = sum / values.len().max(1) as f64;
+    10.0 * (255.0 * 255.0 / error).log10()
 }
 
 /// What a network makes of a picture, in 8 bits.
@@ -45,8 +41,16 @@ pub fn degraded(demo: Demo, picture: &Picture, number: u64) -> Picture {
 /// # Errors
 /// When the network cannot be run on it.
 pub fn restore(network: &Network, picture: &Picture) -> Result<Picture> {
-    let shape = (1, picture.height, picture.width, 3);
-    let input = Tensor::from_vec(colours(picture), shape, &Device::Cpu)?;
+    restore_values(network, colours(picture), (picture.width, picture.height))
+}
+
+/// The same of `values`, of which black is 0 and white is 1, of a picture so wide and high.
+fn restore_values(
+    network: &Network,
+    values: Vec<f32>,
+    (width, height): (usize, usize),
+) -> Result<Picture> {
+    let input = Tensor::from_vec(values, (1, height, width, 3), &Device::Cpu)?;
     let output = forward(network, &input, SIGMA / 255.0, &mut NoNodeProbe)?;
     let (_, height, width, _) = output.dims4()?;
     let values = output.flatten_all()?.to_vec1::<f32>()?;
@@ -57,26 +61,67 @@ pub fn restore(network: &Network, picture: &Picture) -> Result<Picture> {
     })
 }
 
-/// Scores a network on pictures.
+/// Scores a super-resolver on pictures, against the bicubic enlargement.
 ///
 /// # Errors
 /// When the network cannot be run.
-pub fn score(demo: Demo, network: &Network, pictures: &[(String, Picture)]) -> Result<Vec<Score>> {
+pub fn score_enlarging(network: &Network, pictures: &[(String, Picture)]) -> Result<Vec<Score>> {
+    pictures
+        .iter()
+        .map(|(name, truth)| {
+            let bad = shrink(truth);
+            Ok(Score {
+                picture: name.clone(),
+                before: psnr(&enlarge(&bad), truth),
+                after: psnr(&restore(network, &bad)?, truth),
+            })
+        })
+        .collect()
+}
+
+/// Scores a denoiser on pictures, against the noisy ones.
+///
+/// # Errors
+/// When the network cannot be run.
+pub fn score_denoising(
+    network: &Network,
+    noise: Noise,
+    pictures: &[(String, Picture)],
+) -> Result<Vec<Score>> {
     pictures
         .iter()
         .enumerate()
         .map(|(number, (name, truth))| {
-            let bad = degraded(demo, truth, number as u64);
-            let before = match demo {
-                Demo::Denoise => psnr(&bad, truth),
-                _ => psnr(&enlarge(&bad), truth),
-            };
+            let bad = noise.on(truth, &mut Draw::stream(0x7363_6f72, number as u64));
+            let before = psnr_of(&bad, truth);
+            let restored = restore_values(network, bad, (truth.width, truth.height))?;
             Ok(Score {
                 picture: name.clone(),
                 before,
-                after: psnr(&restore(network, &bad)?, truth),
+                after: psnr(&restored, truth),
             })
         })
+        .collect()
+}
+
+/// Scores a bundled network, with a word on what it was given: a denoiser twice, with noise that is cut and not.
+///
+/// # Errors
+/// When the network cannot be run.
+pub fn score(
+    demo: Demo,
+    network: &Network,
+    pictures: &[(String, Picture)],
+) -> Result<Vec<(&'static str, Vec<Score>)>> {
+    if demo != Demo::Denoise {
+        return Ok(vec![(
+            "four times larger",
+            score_enlarging(network, pictures)?,
+        )]);
+    }
+    [("cut noise", Noise::Cut), ("uncut noise", Noise::Uncut)]
+        .into_iter()
+        .map(|(word, noise)| Ok((word, score_denoising(network, noise, pictures)?)))
         .collect()
 }
 

@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// Go on from the checkpoint, if there is one.
     #[arg(long)]
     resume: bool,
+    /// Without a checkpoint, begin with the weights in this file: of denoise, with as many convolutions or fewer.
+    #[arg(long)]
+    begin: Option<PathBuf>,
     /// Where the checkpoint is kept; default: target/train-demos/NETWORK.safetensors.
     #[arg(long)]
     checkpoint: Option<PathBuf>,
@@ -88,18 +91,21 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         limit: arguments.minutes.map(|m| Duration::from_secs_f64(60.0 * m)),
         checkpoint: Some(checkpoint),
         resume: arguments.resume,
+        begin: arguments.begin.clone(),
         ..defaults
     };
     let pictures = bundled::draw_all();
     let out = arguments.out.join(&name);
     let table = |training: &Training| {
         training.averaged(|network| {
-            let scores = score::score(demo, network, &pictures)?;
-            let (leaves, scenes) = score::gains(&scores);
-            let table = score::table(&scores);
-            Ok(format!(
-                "{table}mean gain: {leaves:.2} dB on leaves, {scenes:.2} dB on scenes"
-            ))
+            let tables = score::score(demo, network, &pictures)?
+                .into_iter()
+                .map(|(word, scores)| {
+                    let (leaves, scenes) = score::gains(&scores);
+                    let table = score::table(&scores);
+                    format!("{word}\n{table}mean gain: {leaves:.2} dB on leaves, {scenes:.2} dB on scenes")
+                });
+            Ok(tables.collect::<Vec<_>>().join("\n"))
         })
     };
     let every = 60.0 * arguments.evaluate_every;
