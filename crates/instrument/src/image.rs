@@ -128,3 +128,13 @@ pub(crate) fn provenance(model: &ImageModel) -> Provenance {
     let program = concat!("whyfinder ", env!("CARGO_PKG_VERSION"));
     model.card.provenance(program, &rfc3339(SystemTime::now()))
 }
+
+/// What OpenCV and numpy make of patches and seeds (`tests/fixtures/make_opencv.py`).
+#[cfg(test)]
+pub(crate) fn opencv_fixture() -> std::collections::HashMap<String, candle_core::Tensor> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fixtures/opencv/opencv.safetensors"
+    );
+    candle_core::safetensors::load(path, &candle_core::Device::Cpu).expect("the fixture")
+}

@@ -1,22 +1,19 @@
 //! Bicubic resizing without smoothing, as OpenCV's `INTER_CUBIC` does it: the four nearest pixels along each side,
 //! however much smaller the picture gets.
 
-/// Bits behind the point of a weight.
-const PRECISION: u32 = 11;
-
-/// Weights (Keys' kernel with a = -3/4) of the pixels from `floor(at) - 1` on, and that pixel.
-fn taps(out: usize, from: usize, to: usize) -> (isize, [i32; 4]) {
-    const A: f64 = -0.75;
-    let at = (out as f64 + 0.5) * from as f64 / to as f64 - 0.5;
+/// Weights (Keys' kernel with a = -3/4, in single precision) of the pixels from `floor(at) - 1` on, and that pixel.
+fn taps(out: usize, from: usize, to: usize) -> (isize, [f32; 4]) {
+    const A: f32 = -0.75;
+    let at = ((out as f64 + 0.5) * (from as f64 / to as f64) - 0.5) as f32;
     let x = at - at.floor();
-    let near = |x: f64| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
-    let far = |x: f64| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
+    let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
+    let far = |x: f32| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
     let weights = [far(x + 1.0), near(x), near(1.0 - x)];
-    let last = 1.0 - weights.iter().sum::<f64>();
-    let one = f64::from(1_u32 << PRECISION);
-    let fixed =
-        [weights[0], weights[1], weights[2], last].map(|w| (w * one).round_ties_even() as i32);
-    (at.floor() as isize - 1, fixed)
+    let last = 1.0 - weights[0] - weights[1] - weights[2];
+    (
+        at.floor() as isize - 1,
+        [weights[0], weights[1], weights[2], last],
+    )
 }
 
 /// `[height, width, channels]` to `[to_height, to_width, channels]`, row-major.
@@ -33,20 +30,19 @@ pub(crate) fn resized(
         let (top, down) = taps(y, height, to_height);
         for (left, across) in &columns {
             for channel in 0..channels {
-                let mut sum = 0;
-                for (i, &weight) in (0..).zip(&down) {
+                let mut sum = 0.0;
+                for (i, weight) in (0..).zip(down) {
                     let row = inside(top + i, height);
-                    let along: i32 = (0..)
+                    let along: f32 = (0..)
                         .zip(across)
-                        .map(|(j, &w)| {
+                        .map(|(j, w)| {
                             let column = inside(left + j, width);
-                            w * i32::from(values[(row * width + column) * channels + channel])
+                            w * f32::from(values[(row * width + column) * channels + channel])
                         })
                         .sum();
                     sum += weight * along;
                 }
-                let rounded = (sum + (1 << (2 * PRECISION - 1))) >> (2 * PRECISION);
-                resized.push(rounded.clamp(0, 255) as u8);
+                resized.push(sum.round_ties_even().clamp(0.0, 255.0) as u8);
             }
         }
     }
@@ -56,6 +52,26 @@ pub(crate) fn resized(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::opencv_fixture;
+
+    #[test]
+    fn patches_become_those_of_opencv() {
+        let fixture = opencv_fixture();
+        for (side, to) in [(8, 2), (8, 4), (8, 3), (16, 4), (8, 1)] {
+            let take = |kind: &str| {
+                let tensor = &fixture[&format!("{kind}.{side}.{to}")];
+                let values = tensor.flatten_all().and_then(|t| t.to_vec1::<u8>());
+                values.expect("values")
+            };
+            let (patches, expected) = (take("patches"), take("shrunk"));
+            assert_eq!(expected.len(), 40 * to * to * 3);
+            let ours = patches.chunks_exact(side * side * 3);
+            let ours: Vec<u8> = ours
+                .flat_map(|patch| resized(patch, 3, [side; 2], [to; 2]))
+                .collect();
+            assert_eq!(ours, expected, "{side} to {to}");
+        }
+    }
 
     #[test]
     fn a_flat_picture_stays_flat_and_detail_is_not_smoothed() {
