@@ -21,7 +21,7 @@ mod tasks;
 
 use listener::{Listener, run};
 
-const CASES: [&str; 4] = ["denoise", "grey", "enlarge", "pooled"];
+const CASES: [&str; 6] = ["denoise", "grey", "enlarge", "pooled", "authors", "derain"];
 
 fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/cem")
@@ -61,7 +61,7 @@ fn model(case: &str) -> ImageModel {
             x = b.push("gated", Operation::Multiply, [x, gate]);
         }
     }
-    if case == "enlarge" {
+    if ["enlarge", "authors"].contains(&case) {
         let shuffled = b.push("shuffle", Operation::PixelShuffle(2), [x]);
         let skip = b.push("skip", Operation::Nearest(2), [Builder::PICTURE]);
         b.add("out", shuffled, skip);

@@ -20,6 +20,11 @@ fn a_degraded_image_is_made_from_the_truth() {
     );
     let given = run(&model("denoise"), &experiment("denoise", &[]));
     assert_eq!(made.field("input"), given.field("input"));
+    // Numpy's and OpenCV's rain: the fixture's image.
+    let made = run(&model("derain"), &experiment("derain", &[]));
+    let given = experiment("derain", &["input.image=image.png"]);
+    let given = run(&model("derain"), &given);
+    assert_eq!(made.field("input"), given.field("input"));
     let made = text([21, 9, 16, 16], "", "");
     let made = run(
         &model("enlarge"),
