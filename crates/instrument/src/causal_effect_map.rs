@@ -61,8 +61,8 @@ struct Prepared {
     base: u64,
     /// Whether anything on the way to the region reads the whole picture.
     global: bool,
-    /// Passes that the gradient before the map takes; none where it is not asked for or does not fit.
-    gradient: Option<f64>,
+    /// Passes that the gradient before the map takes, and its bytes; none where it is not asked for or does not fit.
+    gradient: Option<(f64, u64)>,
 }
 
 fn prepare(
@@ -92,7 +92,7 @@ fn prepare(
     };
     let cost = region_cost(network, height, width, &read)?;
     let base = match settings.engine {
-        Engine::Exact => cost.bytes_with_gradients / 2,
+        Engine::Exact => cost.bytes_of_all,
         Engine::Plain => 0,
     };
     let needed = held.saturating_add(base).saturating_add(cost.bytes);
@@ -104,12 +104,11 @@ fn prepare(
         });
     }
     let to_region = region_cost(network, height, width, &region)?;
-    let with_gradient = held
-        .saturating_add(base)
-        .saturating_add(to_region.bytes_with_gradients);
+    let of_gradient = base.saturating_add(to_region.bytes_with_gradients);
     let asked = settings.estimate && settings.only.is_none();
     let share = (to_region.flops / to_region.flops_whole.max(1.0)).min(1.0);
-    let gradient = (asked && with_gradient <= budget.bytes).then_some(PASSES_PER_GRADIENT * share);
+    let fits = held.saturating_add(of_gradient) <= budget.bytes;
+    let gradient = (asked && fits).then_some((PASSES_PER_GRADIENT * share, of_gradient));
     let reach = reach(network, height, width, &region)?;
     let reachable = grid
         .blocks
@@ -164,6 +163,26 @@ impl Prepared {
         settings.mediation.then_some(held)
     }
 
+    fn summary(&self, reference: BTreeMap<String, f32>) -> Summary {
+        Summary {
+            reference,
+            metric: Metric::Psnr.name().to_string(),
+            image: Some(ImageSummary {
+                block: Some(self.grid.block),
+                ..self.scene.summary()
+            }),
+            ..Summary::default()
+        }
+    }
+
+    /// Bytes of a map whose base run is there and whose interventions take `working` at once.
+    fn bytes(&self, runner: &Runner<'_>, working: u64) -> u64 {
+        let sweep = runner.bytes().saturating_add(working);
+        let gradient = self.gradient.map_or(0, |(_, bytes)| bytes);
+        self.held
+            .saturating_add(sweep.max(gradient).max(self.tiling.bytes))
+    }
+
     fn run_blocks(&self, settings: &InterventionSettings) -> Vec<&Block> {
         let all = self.grid.blocks.iter();
         all.filter(|block| self.runs(settings, block)).collect()
@@ -188,7 +207,7 @@ pub(crate) fn estimate(
     let base_seconds = began.elapsed().as_secs_f64();
     let mut blocks = prepared.run_blocks(settings);
     grid.outwards(&mut blocks);
-    let ahead = Sweep {
+    let mut sweep = Sweep {
         runner: &runner,
         truth: &truth,
         base,
@@ -202,15 +221,16 @@ pub(crate) fn estimate(
         progress: Default::default(),
         passes: 0.0,
         passes_plain: 0.0,
-    }
-    .foresee(&blocks, settings)?;
+    };
+    let working = sweep.working_bytes(&blocks, settings);
+    let ahead = sweep.foresee(&blocks, settings)?;
     let whole = runner.whole_flops();
     // A pass and the way back, with the seconds per operation of what was tried.
-    let gradient = prepared.gradient.unwrap_or(0.0) * whole;
+    let gradient = prepared.gradient.map_or(0.0, |(passes, _)| passes) * whole;
     let gradient_seconds = gradient * ahead.seconds / ahead.flops.max(1.0);
     let output = prepared.tiling.flops * probe_seconds(&model.network, scene)?;
     Ok(Cost {
-        bytes: prepared.held + runner.bytes().max(prepared.tiling.bytes),
+        bytes: prepared.bytes(&runner, working),
         passes: 1.0 + (ahead.flops + gradient) / whole.max(1.0),
         passes_plain: 1.0
             + (settings.coarse * grid.blocks.len()) as f64
@@ -252,15 +272,7 @@ pub(crate) fn measure(
     fields.extend(maps.split.iter().flatten().cloned());
     let pictures = pictures(scene, output)?;
     fields.extend(pictures.iter().cloned());
-    let mut summary = Summary {
-        reference,
-        metric: Metric::Psnr.name().to_string(),
-        image: Some(ImageSummary {
-            block: Some(grid.block),
-            ..scene.summary()
-        }),
-        ..Summary::default()
-    };
+    let mut summary = prepared.summary(reference);
     observer.report(Report::Started {
         fields,
         summary: summary.clone(),
@@ -278,9 +290,10 @@ pub(crate) fn measure(
         observer,
         pace: Default::default(),
         progress: Default::default(),
-        passes: 1.0 + prepared.gradient.unwrap_or(0.0),
+        passes: 1.0 + prepared.gradient.map_or(0.0, |(passes, _)| passes),
         passes_plain: 1.0,
     };
+    let working = sweep.working_bytes(&prepared.run_blocks(settings), settings);
     let refined = sweep.both_stages(&prepared, settings, &mut maps)?;
     let tried = match only {
         Some(block) => {
@@ -306,8 +319,7 @@ pub(crate) fn measure(
         None => grid.blocks.len() - prepared.run_blocks(settings).len(),
     };
     summary.passes_plain = sweep.passes_plain + (settings.coarse * unrun) as f64;
-    summary.peak_bytes =
-        model.card.bytes + prepared.held + runner.bytes().max(prepared.tiling.bytes);
+    summary.peak_bytes = model.card.bytes + prepared.bytes(&runner, working);
     summary.effects = Some(counts::count(
         &maps.effect,
         grid,

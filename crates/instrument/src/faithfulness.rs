@@ -77,7 +77,7 @@ pub(crate) fn estimate(
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let (passes, bytes) = (curve_passes(settings), bytes(&asked));
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let seconds = passes * asked.seconds_per_pass(1)?;
     let mut cost = asked.estimate(passes, bytes, seconds, budget)?;
     for map in &settings.maps {
@@ -128,7 +128,7 @@ pub(crate) fn measure(
     let began = Instant::now();
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let bytes = bytes(&asked);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let blocks = Blocks::of(&asked, settings.block)?;
     let (pictures, qualities) = asked.pictures(observer, budget)?;
     let mut summary = asked.summary(Metric::Psnr.name(), qualities);

@@ -24,7 +24,7 @@ pub(crate) fn estimate(
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, settings.detector)?;
     let bytes = asked.bytes(4, 8, asked.cost.bytes_with_gradients);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let seconds = asked.seconds_per_gradient()?;
     asked.estimate(PASSES_PER_GRADIENT, bytes, seconds, budget)
 }
@@ -40,7 +40,7 @@ pub(crate) fn measure(
     let began = Instant::now();
     let asked = Asked::read(model, experiment, input, settings.detector)?;
     let bytes = asked.bytes(4, 8, asked.cost.bytes_with_gradients);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let reading = asked.reading()?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);

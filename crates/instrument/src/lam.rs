@@ -35,7 +35,7 @@ pub(crate) fn estimate(
 /// What a path of so many steps costs; one is timed.
 pub(crate) fn estimate_path(asked: &Asked<'_>, steps: usize, budget: &Budget) -> Result<Cost> {
     let (passes, bytes) = needs(asked, steps);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let seconds = asked.seconds_per_gradient()? * (steps as f64 + 2.0 / PASSES_PER_GRADIENT);
     asked.estimate(passes, bytes, seconds, budget)
 }
@@ -69,7 +69,7 @@ pub(crate) fn integrate(
 ) -> Result<Outcome> {
     let began = Instant::now();
     let (passes, bytes) = needs(asked, path.fold());
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let reading = asked.reading()?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 
 /// A step that takes longer than this is timed once, seconds.
-const LONG: f64 = 0.15;
+const LONG: f64 = 1.0;
 
 /// Seconds of one step, which is done now: twice if it is short, since the first may still bring weights and memory in.
 pub(crate) fn seconds_of(mut step: impl FnMut() -> Result<()>) -> Result<f64> {

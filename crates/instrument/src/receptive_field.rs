@@ -35,7 +35,7 @@ pub(crate) fn estimate(
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let (passes, bytes) = needs(&asked, settings);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let seconds = asked.seconds_per_gradient()? * (settings.inputs + 1) as f64;
     asked.estimate(passes, bytes, seconds, budget)
 }
@@ -51,7 +51,7 @@ pub(crate) fn measure(
     let began = Instant::now();
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let (passes, bytes) = needs(&asked, settings);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let reading = asked.reading()?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);

@@ -43,7 +43,7 @@ pub(crate) fn estimate(
 ) -> Result<Cost> {
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let bytes = bytes(&asked, budget);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let at_once = usize::try_from(at_once(&asked, budget))
         .unwrap_or(1)
         .min(settings.masks.max(1));
@@ -64,7 +64,7 @@ pub(crate) fn measure(
     let began = Instant::now();
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let bytes = bytes(&asked, budget);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);
     let mut summary = asked.summary(Metric::Psnr.name(), qualities);

@@ -2,12 +2,14 @@
 
 use candle_core::Tensor;
 use whyfinder_experiment::{Part, Site};
+use whyfinder_model::network::{NodeId, NodeProbe};
 use whyfinder_model::{ModelError, Probe};
 
 use crate::error::{InstrumentError, Result};
 use crate::report::Observer;
 
-/// Asks after each block, so that a pass through a large model need not be waited for.
+/// Asks after each block of a language model and each operation of a restoration network, so that a long pass need not
+/// be waited for.
 pub(crate) struct Watch<'a> {
     observer: &'a dyn Observer,
     cancelled: bool,
@@ -28,6 +30,14 @@ impl<'a> Watch<'a> {
             result => Ok(result?),
         }
     }
+
+    fn pass_on(&mut self, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
+        if self.observer.cancelled() {
+            self.cancelled = true;
+            return Err(ModelError::Input("The run was cancelled.".into()));
+        }
+        Ok(value)
+    }
 }
 
 impl Probe for Watch<'_> {
@@ -36,10 +46,16 @@ impl Probe for Watch<'_> {
     }
 
     fn at(&mut self, _site: Site, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
-        if self.observer.cancelled() {
-            self.cancelled = true;
-            return Err(ModelError::Input("The run was cancelled.".into()));
-        }
-        Ok(value)
+        self.pass_on(value)
+    }
+}
+
+impl NodeProbe for Watch<'_> {
+    fn wants(&self, _node: NodeId) -> bool {
+        true
+    }
+
+    fn at(&mut self, _node: NodeId, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
+        self.pass_on(value)
     }
 }

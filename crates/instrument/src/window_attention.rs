@@ -190,7 +190,7 @@ fn prepare<'a>(
     let whole = Rect::whole(height, width);
     let cost = region_cost(asked.network(), picture.height, picture.width, &whole)?;
     let bytes = asked.bytes(2, 2, cost.bytes);
-    asked.check(bytes, budget)?;
+    let bytes = asked.check(bytes, budget)?;
     Ok((asked, bytes))
 }
 

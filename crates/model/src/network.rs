@@ -9,6 +9,7 @@
 mod assembly;
 mod axis;
 mod build;
+mod cost;
 pub mod demo;
 pub mod detect;
 mod evaluate;

@@ -140,9 +140,11 @@ impl<'a> Asked<'a> {
         )?)
     }
 
+    /// `bytes`, or those of the pass that makes the whole output if they are more.
+    ///
     /// # Errors
     /// If that is more than may be used.
-    pub(crate) fn check(&self, bytes: u64, budget: &Budget) -> Result<()> {
+    pub(crate) fn check(&self, bytes: u64, budget: &Budget) -> Result<u64> {
         if bytes > budget.bytes {
             return Err(InstrumentError::Memory {
                 needed_bytes: bytes,
@@ -150,7 +152,9 @@ impl<'a> Asked<'a> {
                 advice: "choose a smaller region, a smaller image or a smaller network",
             });
         }
-        Ok(())
+        let held = field_bytes(&self.scene);
+        let tiling = Tiling::of(self.network(), &self.scene, held, budget)?;
+        Ok(bytes.max(held.saturating_add(tiling.bytes)))
     }
 
     /// Bytes of a run: so many pictures and maps here, and what its passes hold in the network.

@@ -77,6 +77,15 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Packs that are in the network at the same moment.
+    pub(super) fn places_alive(&self) -> usize {
+        match &self.way {
+            // Half of those that are handed over together wait.
+            Way::Lens(_) => places_at_once().div_ceil(2),
+            Way::Whole(_) => 1,
+        }
+    }
+
     /// For each pack, the region's outputs for its patches, one after the other.
     pub(super) fn outputs(&self, packs: &[Pack<'_>], held: Held) -> Result<Vec<Vec<f32>>> {
         let device = device_of(self.network);
@@ -118,11 +127,11 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Bytes of the base run and of one intervention, about.
+    /// Bytes of the base run.
     pub(super) fn bytes(&self) -> u64 {
         match &self.way {
-            Way::Lens(lens) => lens.bytes().saturating_mul(2),
-            Way::Whole(_) => self.whole_bytes,
+            Way::Lens(lens) => lens.bytes(),
+            Way::Whole(_) => 0,
         }
     }
 }

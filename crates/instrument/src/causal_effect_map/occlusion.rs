@@ -4,8 +4,7 @@
 use std::time::Instant;
 
 use whyfinder_experiment::image_experiment::{Fill, InterventionSettings, OcclusionSettings};
-use whyfinder_experiment::outcome::{ImageSummary, Summary};
-use whyfinder_experiment::{Experiment, ImageInput, Metric, Outcome};
+use whyfinder_experiment::{Experiment, ImageInput, Outcome};
 use whyfinder_model::network::{Held, ImageModel, Rect};
 
 use super::engine::{Pack, Runner};
@@ -73,15 +72,7 @@ pub(crate) fn measure(
     let pictures = pictures(scene, output)?;
     let mut fields = vec![maps.effect.clone(), prepared.reach_field()];
     fields.extend(pictures.iter().cloned());
-    let mut summary = Summary {
-        reference,
-        metric: Metric::Psnr.name().to_string(),
-        image: Some(ImageSummary {
-            block: Some(grid.block),
-            ..scene.summary()
-        }),
-        ..Summary::default()
-    };
+    let mut summary = prepared.summary(reference);
     observer.report(Report::Started {
         fields,
         summary: summary.clone(),
@@ -138,8 +129,9 @@ pub(crate) fn measure(
         0,
         false,
     ));
-    summary.peak_bytes =
-        model.card.bytes + prepared.held + runner.bytes().max(prepared.tiling.bytes);
+    let of_block = blocks.iter().map(|b| runner.bytes_per_patch(&b.rect));
+    let working = of_block.max().unwrap_or(0) * runner.places_alive() as u64;
+    summary.peak_bytes = model.card.bytes + prepared.bytes(&runner, working);
     let mut fields = vec![maps.effect, prepared.reach_field()];
     fields.extend(pictures);
     summary.seconds = began.elapsed().as_secs_f64();

@@ -385,6 +385,16 @@ impl Sweep<'_> {
             .collect())
     }
 
+    /// Bytes that interventions on one of some blocks take at once, at most.
+    pub(super) fn working_bytes(&self, blocks: &[&Block], settings: &InterventionSettings) -> u64 {
+        let draws = settings.coarse.max(settings.fine);
+        let of_block = blocks.iter().map(|block| {
+            let patches = self.patches_per_step(block).min(draws) as u64;
+            self.runner.bytes_per_patch(&block.rect) * patches
+        });
+        of_block.max().unwrap_or(0) * self.runner.places_alive() as u64
+    }
+
     pub(super) fn patches_per_step(&self, block: &Block) -> usize {
         let at_once = self.runner.packs_at_once() as u64;
         let bytes = self.runner.bytes_per_patch(&block.rect).max(1) * at_once;

@@ -3,10 +3,7 @@
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use whyfinder_model::ModelError;
-use whyfinder_model::network::{
-    Network, NodeId, NodeProbe, Rect, forward, forward_region, region_cost,
-};
+use whyfinder_model::network::{Network, Rect, forward, forward_region, region_cost};
 
 use super::eight_bit::EightBit;
 use super::restore::Output;
@@ -14,6 +11,7 @@ use super::scene::Scene;
 use crate::error::{InstrumentError, Result};
 use crate::memory::Budget;
 use crate::report::{Observer, Progress, Report};
+use crate::watch::Watch;
 
 /// Tiles smaller than this are mostly margin.
 const SMALLEST_TILE: usize = 16;
@@ -174,43 +172,6 @@ pub(crate) fn device_of(network: &Network) -> Device {
 /// All values in main memory.
 pub(crate) fn to_host(values: &Tensor) -> Result<Vec<f32>> {
     Ok(values.flatten_all()?.to_vec1()?)
-}
-
-/// Ends a pass when the person has cancelled the run.
-pub(crate) struct Watch<'a> {
-    observer: &'a dyn Observer,
-    cancelled: bool,
-}
-
-impl<'a> Watch<'a> {
-    pub(crate) fn new(observer: &'a dyn Observer) -> Self {
-        Self {
-            observer,
-            cancelled: false,
-        }
-    }
-
-    /// What came of a pass: a cancelled one is no failure of the network.
-    pub(crate) fn settle<T>(&self, result: whyfinder_model::error::Result<T>) -> Result<T> {
-        match result {
-            _ if self.cancelled => Err(InstrumentError::Cancelled),
-            result => Ok(result?),
-        }
-    }
-}
-
-impl NodeProbe for Watch<'_> {
-    fn wants(&self, _node: NodeId) -> bool {
-        true
-    }
-
-    fn at(&mut self, _node: NodeId, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
-        if self.observer.cancelled() {
-            self.cancelled = true;
-            return Err(ModelError::Input("The run was cancelled.".into()));
-        }
-        Ok(value)
-    }
 }
 
 #[cfg(test)]

@@ -214,7 +214,14 @@ fn extent(node: &Node, inputs: &[Extent], picture: (usize, usize)) -> Result<Ext
             let side = |length: usize| -> Result<usize> {
                 let padded = length.next_multiple_of((*multiple).max(1));
                 if padded - length >= length {
-                    return Err(too_small());
+                    return Err(ModelError::Input(format!(
+                        "A picture of {} x {} pixels is too small for this network, which mirrors it at {} and needs {} \
+                         pixels along each side for that; use a larger one.",
+                        picture.1,
+                        picture.0,
+                        node.name,
+                        multiple / 2 + 1
+                    )));
                 }
                 Ok(padded)
             };

@@ -4,9 +4,12 @@
 //! the meeting of the patch's forward cone and the region's backward cone is computed. Operations over the whole
 //! picture widen both cones by themselves; nothing is approximated.
 
+mod part;
+
 use candle_core::Tensor;
 
 use super::axis::axis_map;
+use super::cost::{flops_per_pixel, values_per_pixel};
 use super::evaluate::{Argument, crop, evaluate, read_rect, whole_only};
 use super::extent::Extent;
 use super::forward::last_uses;
@@ -15,7 +18,7 @@ use super::reach::check_region;
 use super::rect::Rect;
 use super::region::{Keep, region_values};
 use crate::error::{ModelError, Result};
-use crate::kernel::paste::paste;
+use part::{Part, alike, held_part, overlaid, too_little};
 
 /// What is kept as in the base run although a patch would change it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -254,98 +257,6 @@ impl<'a> Lens<'a> {
     }
 }
 
-/// An argument that owns its value.
-#[derive(Debug)]
-struct Part {
-    value: Tensor,
-    at: Rect,
-    extent: Extent,
-}
-
-impl Part {
-    fn argument(&self) -> Argument<'_> {
-        Argument {
-            value: &self.value,
-            at: self.at.clone(),
-            extent: self.extent,
-        }
-    }
-}
-
-fn too_little() -> ModelError {
-    ModelError::Unusable("A part of the network was asked for more pixels than are kept.".into())
-}
-
-fn held_part(
-    base: &[Option<Tensor>],
-    needed: &[Option<Rect>],
-    extents: &[Extent],
-    input: NodeId,
-    read: Option<Rect>,
-) -> Result<Part> {
-    let extent = extents[input];
-    let Some(read) = read else {
-        let value = Tensor::zeros(1, candle_core::DType::F32, &candle_core::Device::Cpu)?;
-        let at = Rect::new(0..0, 0..0);
-        return Ok(Part { value, at, extent });
-    };
-    match (&base[input], &needed[input]) {
-        (Some(value), Some(at)) => Ok(Part {
-            value: if extent.channels == 0 {
-                value.clone()
-            } else {
-                crop(value, at, &read)?
-            },
-            at: read,
-            extent,
-        }),
-        _ => Err(too_little()),
-    }
-}
-
-/// Arguments of one batch size, where an operation cannot repeat the base run's by itself.
-fn alike(operation: &Operation, mut parts: Vec<Part>, count: usize) -> Result<Vec<Part>> {
-    let all = matches!(operation, Operation::Concatenate | Operation::WindowMix(_));
-    for (i, part) in parts.iter_mut().enumerate() {
-        let broadcasts = !all && i > 0;
-        let dims = part.value.dims().to_vec();
-        if dims.len() == 4 && count > 1 && !broadcasts {
-            let rows = match operation {
-                // A pattern's first dimension counts the windows of all pictures.
-                Operation::WindowMix(_) if i == 0 => continue,
-                _ => count,
-            };
-            if dims[0] == 1 {
-                let shape = (rows, dims[1], dims[2], dims[3]);
-                part.value = part.value.broadcast_as(shape)?.contiguous()?;
-            }
-        }
-    }
-    Ok(parts)
-}
-
-/// The part `rect` of the base run's value on `needed`, with changed values on `changed` laid over it.
-fn overlaid(
-    base: &Tensor,
-    needed: &Rect,
-    values: &Tensor,
-    changed: &Rect,
-    rect: &Rect,
-) -> Result<Tensor> {
-    let below = crop(base, needed, rect)?;
-    match changed.meet(rect) {
-        None => Ok(below),
-        Some(seen) => {
-            let values = crop(values, changed, &seen)?;
-            let place = (
-                seen.rows.start - rect.rows.start,
-                seen.columns.start - rect.columns.start,
-            );
-            paste(&below, &values, place)
-        }
-    }
-}
-
 /// What a region of the output reads of each node.
 pub(super) fn needed(network: &Network, extents: &[Extent], region: &Rect) -> Vec<Option<Rect>> {
     let mut needed: Vec<Option<Rect>> = vec![None; network.nodes.len()];
@@ -372,40 +283,12 @@ pub(super) fn needed(network: &Network, extents: &[Extent], region: &Rect) -> Ve
     needed
 }
 
-pub(super) fn values_per_pixel(network: &Network, extents: &[Extent], id: NodeId) -> u64 {
-    match &network.nodes[id].operation {
-        Operation::WindowPattern(window) => {
-            (window.heads * window.key_size * window.key_size) as u64
-        }
-        _ => extents[id].channels as u64,
-    }
-}
-
-pub(super) fn flops_per_pixel(
-    operation: &Operation,
-    extent: Extent,
-    input: impl Fn() -> Option<Extent>,
-) -> f64 {
-    let channels = extent.channels as f64;
-    match operation {
-        Operation::Convolution(c) => {
-            let taps: usize = c.weight.dims().iter().take(3).product();
-            2.0 * taps as f64 * channels
-        }
-        Operation::WindowPattern(window) => {
-            let width = input().map_or(0, |input| input.channels / 3);
-            2.0 * (width * window.key_size * window.key_size) as f64
-        }
-        Operation::WindowMix(window) => 2.0 * channels * (window.key_size * window.key_size) as f64,
-        _ => channels,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::forward::{NoNodeProbe, NodeProbe, forward};
     use super::super::testing::{apart, networks, picture};
     use super::*;
+    use crate::kernel::paste::paste;
 
     fn region_of(y: &Tensor, region: &Rect) -> Tensor {
         let whole = Rect::whole(y.dim(1).expect("rows"), y.dim(2).expect("columns"));

@@ -2,10 +2,11 @@
 
 use candle_core::Tensor;
 
+use super::cost::{flops_per_pixel, values_per_pixel};
 use super::evaluate::{Argument, crop, evaluate, read_rect};
 use super::extent::Extent;
 use super::forward::last_uses;
-use super::lens::{flops_per_pixel, needed, values_per_pixel};
+use super::lens::needed;
 use super::node::{Network, NodeId};
 use super::reach::check_region;
 use super::rect::Rect;
@@ -140,7 +141,9 @@ pub struct RegionCost {
     pub flops_whole: f64,
     /// Bytes held at once, at most, without gradients.
     pub bytes: u64,
-    /// Bytes of all values together, which a pass with gradients holds until it has gone back.
+    /// Bytes of all values together, which is what a base run keeps.
+    pub bytes_of_all: u64,
+    /// Bytes held at once, at most, by a pass with gradients: all values until it has gone back, and gradients.
     pub bytes_with_gradients: u64,
 }
 
@@ -167,9 +170,10 @@ pub fn region_cost(
         flops: 0.0,
         flops_whole: 0.0,
         bytes: 0,
+        bytes_of_all: 0,
         bytes_with_gradients: 0,
     };
-    let (mut living, mut all) = (0u64, 0u64);
+    let (mut living, mut cut_out) = (0u64, 0u64);
     for (id, node) in network.nodes.iter().enumerate() {
         let per_pixel = flops_per_pixel(&node.operation, extents[id], || {
             node.inputs.first().map(|&input| extents[input])
@@ -180,7 +184,8 @@ pub fn region_cost(
         cost.flops_whole += per_pixel * (extents[id].height * extents[id].width) as f64;
         let assembled: u64 = node.inputs.iter().map(|&input| size(input)).sum();
         living += size(id);
-        all += size(id) + assembled;
+        cost.bytes_of_all += size(id);
+        cut_out += cut_out_bytes(network, &extents, &needed, id);
         cost.bytes = cost.bytes.max(living + assembled);
         for &input in &node.inputs {
             if last_use[input] == id {
@@ -188,9 +193,32 @@ pub fn region_cost(
             }
         }
     }
-    // Going back, each value has a gradient beside it.
-    cost.bytes_with_gradients = 2 * all;
+    // Going back, gradients live as long as the values lived on the way there.
+    cost.bytes_with_gradients = cost.bytes_of_all + cut_out + cost.bytes;
     Ok(cost)
+}
+
+/// Bytes of what a node reads that is only a part of what is kept of its input, and so is copied.
+fn cut_out_bytes(
+    network: &Network,
+    extents: &[Extent],
+    needed: &[Option<Rect>],
+    id: NodeId,
+) -> u64 {
+    let node = &network.nodes[id];
+    let Some(rect) = &needed[id] else {
+        return 0;
+    };
+    let read = node.inputs.iter().enumerate().map(|(argument, &input)| {
+        let read = read_rect(&node.operation, argument, extents[input], extents[id], rect);
+        match read {
+            Some(read) if needed[input].as_ref() != Some(&read) => {
+                4 * read.pixels() as u64 * values_per_pixel(network, extents, input)
+            }
+            _ => 0,
+        }
+    });
+    read.sum()
 }
 
 #[cfg(test)]
