@@ -16,6 +16,11 @@ use crate::watch::Watch;
 /// Tiles smaller than this are mostly margin.
 const SMALLEST_TILE: usize = 16;
 
+/// Larger tiles leave the caches and the memory that is kept between passes, bytes.
+const COMFORT: u64 = 128 << 20;
+/// Times the arithmetic that smaller tiles may take for their margins.
+const MARGINS: f64 = 1.25;
+
 /// How the output is cut up.
 #[derive(Clone, Debug)]
 pub(crate) struct Tiling {
@@ -26,47 +31,45 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    /// As few tiles as fit beside `held` bytes.
+    /// Tiles that fit beside `held` bytes: as few of them, unless more are quicker.
     ///
     /// # Errors
     /// If even small ones do not, or the picture does not suit the network.
     pub(crate) fn of(network: &Network, scene: &Scene, held: u64, budget: &Budget) -> Result<Self> {
         let (height, width) = scene.output_size();
-        let cost = |tile: &Rect| region_cost(network, scene.input.height, scene.input.width, tile);
         let fits = |bytes: u64| held.saturating_add(bytes) <= budget.bytes;
-        let (mut down, mut along) = (1, 1);
-        loop {
-            let tiles = tiles(height, width, down, along);
+        let mut cut = Cut::default();
+        let mut few = loop {
             // The margin is widest in the middle; the others are only asked if that one fits.
-            let mut bytes = cost(&tiles[tiles.len() / 2])?.bytes;
+            let mut bytes = cut.middle_bytes(network, scene)?;
             if fits(bytes) {
-                let costs = tiles
-                    .iter()
-                    .map(cost)
-                    .collect::<std::result::Result<Vec<_>, _>>()?;
-                bytes = costs.iter().map(|cost| cost.bytes).max().unwrap_or(bytes);
-                if fits(bytes) {
-                    return Ok(Self {
-                        tiles,
-                        bytes,
-                        flops: costs.iter().map(|cost| cost.flops).sum(),
-                    });
+                let tiling = cut.tiling(network, scene)?;
+                if fits(tiling.bytes) {
+                    break tiling;
                 }
+                bytes = tiling.bytes;
             }
-            let (tall, wide) = (height.div_ceil(down), width.div_ceil(along));
-            if tall.max(wide) <= SMALLEST_TILE {
+            let Some(finer) = cut.finer(height, width) else {
                 return Err(InstrumentError::Memory {
                     needed_bytes: held.saturating_add(bytes),
                     available_bytes: budget.bytes,
                     advice: "use a smaller image or a smaller network",
                 });
+            };
+            cut = finer;
+        };
+        let most_flops = MARGINS * few.flops;
+        while few.bytes > COMFORT
+            && let Some(finer) = cut.finer(height, width)
+        {
+            cut = finer;
+            let more = cut.tiling(network, scene)?;
+            if more.flops > most_flops || more.bytes >= few.bytes {
+                break;
             }
-            if tall >= wide {
-                down *= 2;
-            } else {
-                along *= 2;
-            }
+            few = more;
         }
+        Ok(few)
     }
 
     /// # Errors
@@ -118,6 +121,67 @@ impl Tiling {
             width,
             channels,
             values,
+        })
+    }
+}
+
+/// Into how many parts the sides are cut.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    down: usize,
+    along: usize,
+}
+
+impl Default for Cut {
+    fn default() -> Self {
+        Self { down: 1, along: 1 }
+    }
+}
+
+impl Cut {
+    /// Twice as many tiles; none where they are small already.
+    fn finer(self, height: usize, width: usize) -> Option<Self> {
+        let (tall, wide) = (height.div_ceil(self.down), width.div_ceil(self.along));
+        if tall.max(wide) <= SMALLEST_TILE {
+            return None;
+        }
+        Some(if tall >= wide {
+            Self {
+                down: 2 * self.down,
+                ..self
+            }
+        } else {
+            Self {
+                along: 2 * self.along,
+                ..self
+            }
+        })
+    }
+
+    fn tiles(self, scene: &Scene) -> Vec<Rect> {
+        let (height, width) = scene.output_size();
+        tiles(height, width, self.down, self.along)
+    }
+
+    fn middle_bytes(self, network: &Network, scene: &Scene) -> Result<u64> {
+        let tiles = self.tiles(scene);
+        let (height, width) = (scene.input.height, scene.input.width);
+        Ok(region_cost(network, height, width, &tiles[tiles.len() / 2])?.bytes)
+    }
+
+    fn tiling(self, network: &Network, scene: &Scene) -> Result<Tiling> {
+        let tiles = self.tiles(scene);
+        let (height, width) = (scene.input.height, scene.input.width);
+        let (mut bytes, mut flops) = (0, 0.0);
+        for tile in &tiles {
+            let cost = region_cost(network, height, width, tile)?;
+            bytes = cost.bytes.max(bytes);
+            flops += cost.flops;
+        }
+        Ok(Tiling {
+            tiles,
+            bytes,
+            flops,
         })
     }
 }
@@ -176,7 +240,42 @@ pub(crate) fn to_host(values: &Tensor) -> Result<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
+    use whyfinder_experiment::ImageTask;
+    use whyfinder_model::network::open_network;
+    use whyfinder_model::open::OpenOptions;
+
     use super::*;
+
+    fn tiling_of(reference: &str, side: usize) -> (Tiling, f64) {
+        let model = open_network(reference, &OpenOptions::default()).expect("a bundled network");
+        let scale = model.network.scale;
+        let scene = Scene {
+            input: EightBit::new(side, side, 3, vec![0; 3 * side * side]),
+            truth: None,
+            region: None,
+            task: ImageTask::Denoise,
+            sigma: None,
+            scale,
+            rain: None,
+            notices: Vec::new(),
+        };
+        let whole = Rect::whole(side * scale, side * scale);
+        let cost = region_cost(&model.network, side, side, &whole).expect("inside");
+        let tiling = Tiling::of(&model.network, &scene, 0, &Budget::UNLIMITED).expect("fits");
+        (tiling, cost.flops)
+    }
+
+    #[test]
+    fn large_pictures_are_cut_where_that_costs_little() {
+        let (small, _) = tiling_of("demo:denoise", 256);
+        assert_eq!(small.tiles.len(), 1);
+        let (large, whole) = tiling_of("demo:denoise", 1500);
+        assert!(large.tiles.len() > 4 && large.bytes <= COMFORT);
+        assert!(large.flops <= MARGINS * whole && large.flops >= whole);
+        // Each tile of a network that pools over the picture would need all of it.
+        let (pooled, _) = tiling_of("demo:sr-channel", 300);
+        assert!(pooled.tiles.len() == 1 && pooled.bytes > COMFORT);
+    }
 
     #[test]
     fn tiles_cover_every_pixel_once() {
