@@ -1,4 +1,4 @@
-//! `whyfinder`, `whyfinder open`, `run`, `estimate`, `inspect` and `gallery`.
+//! `whyfinder`, `whyfinder open`, `run`, `estimate`, `figure`, `verify`, `inspect` and `gallery`.
 //!
 //! Results go to standard output, progress and errors to standard error. This is the one place of the program that
 //! prints.
@@ -14,6 +14,7 @@ mod arguments;
 mod carry_out;
 mod command_error;
 mod estimate;
+mod figure;
 mod gallery;
 mod inspect;
 mod inspect_network;
@@ -24,6 +25,7 @@ mod progress;
 mod run;
 mod say;
 mod threads;
+mod verify;
 
 use arguments::{Arguments, Command};
 use command_error::CommandError;
@@ -51,6 +53,8 @@ pub fn answer(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Open { paths }) => open::window(&paths),
         Some(Command::Run(run)) => run::run(&run),
         Some(Command::Estimate(estimate)) => estimate::estimate(&estimate),
+        Some(Command::Figure(figure)) => figure::figure(&figure),
+        Some(Command::Verify(verify)) => verify::verify(&verify),
         Some(Command::Inspect(inspect)) => inspect::inspect(&inspect),
         Some(Command::Gallery(gallery)) => gallery::gallery(&gallery),
     };

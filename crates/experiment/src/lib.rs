@@ -49,7 +49,7 @@ pub use picture::{Picture, ReadPicture, read_picture};
 pub use provenance::Provenance;
 pub use read::{parse_experiment, read_experiment};
 pub use result_read::read_result;
-pub use result_write::write_result;
+pub use result_write::{pack_fields, write_result};
 pub use site::{Part, Site, SitePattern};
 pub use validate::validate;
 pub use whole_file::write_whole;

@@ -112,6 +112,24 @@ fn archive(outcome: &Outcome) -> Result<Vec<u8>, ExperimentError> {
     })
 }
 
+/// Fields, each with its own labels and units, and texts beside them, as an `.npz` archive.
+///
+/// # Errors
+/// If a field contradicts itself.
+pub fn pack_fields(fields: &[Field], texts: &[(&str, &str)]) -> Result<Vec<u8>, ExperimentError> {
+    let mut members: Vec<(String, Stored)> = texts
+        .iter()
+        .map(|(name, text)| ((*name).to_string(), Stored::scalar_text(text)))
+        .collect();
+    let mut labels: BTreeMap<&str, &Labels> = BTreeMap::new();
+    for field in fields {
+        check(field)?;
+        field_members(field, &mut labels, &mut members);
+    }
+    pack(&members)
+        .map_err(|e| ExperimentError::invalid(format!("The arrays cannot be packed: {e}.")))
+}
+
 fn json_member<T: Serialize>(name: &str, value: &T) -> Result<(String, Stored), ExperimentError> {
     let text = serde_json::to_string(value).map_err(no_json)?;
     Ok((name.to_string(), Stored::scalar_text(&text)))

@@ -1,99 +1,329 @@
-//! The bundled typefaces, those of the system behind them, and how wide text is.
+//! The typefaces of a figure, those of the system behind them, and how wide text is.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use resvg::usvg::{self, fontdb};
-use whyfinder_paint::Theme;
 
-use crate::canvas::{Canvas, TextLook};
+use crate::scene::{Face, TextLook};
+use crate::{FigureError, svg, typeset};
 
-static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
+static BUNDLED: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
     for bytes in [
         &include_bytes!("../../../assets/fonts/Inter-Regular.otf")[..],
         &include_bytes!("../../../assets/fonts/Inter-SemiBold.otf")[..],
         &include_bytes!("../../../assets/fonts/JetBrainsMono-Regular.ttf")[..],
         &include_bytes!("../../../assets/fonts/JetBrainsMono-SemiBold.ttf")[..],
+        &include_bytes!("../../../assets/fonts/LiberationSerif-Regular.ttf")[..],
+        &include_bytes!("../../../assets/fonts/LiberationSerif-Bold.ttf")[..],
     ] {
         fonts.load_font_data(bytes.to_vec());
     }
     // After the bundled ones, which are asked first, for the scripts that they lack.
     fonts.load_system_fonts();
+    // Coloured pictures are no outlines: a PDF could not carry them as text.
+    let emoji: Vec<fontdb::ID> = fonts
+        .faces()
+        .filter(|face| face.families.iter().any(|(name, _)| name.contains("Emoji")))
+        .map(|face| face.id)
+        .collect();
+    for id in emoji {
+        fonts.remove_face(id);
+    }
     fonts.set_sans_serif_family("Inter");
+    fonts.set_serif_family("Liberation Serif");
     fonts.set_monospace_family("JetBrains Mono");
     Arc::new(fonts)
 });
 
-pub(crate) fn options() -> usvg::Options<'static> {
-    usvg::Options {
-        font_family: "Inter".into(),
-        fontdb: Arc::clone(&FONTS),
-        ..usvg::Options::default()
+/// Font files that were read, by path.
+static FILES: LazyLock<Mutex<HashMap<String, Fonts>>> = LazyLock::new(Mutex::default);
+
+/// Largest font file, bytes.
+const LARGEST: u64 = 64 << 20;
+/// Most widths that are remembered.
+const REMEMBERED: usize = 50_000;
+
+/// The typefaces of one figure.
+#[derive(Clone)]
+pub struct Fonts {
+    database: Arc<fontdb::Database>,
+    /// The family of words that are no tokens.
+    family: String,
+    /// What viewers without that family may take.
+    instead: &'static str,
+    widths: Arc<Mutex<HashMap<(Face, String), f32>>>,
+}
+
+impl std::fmt::Debug for Fonts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fonts({})", self.family)
     }
 }
 
-/// Width of a line of text.
-pub(crate) fn width(text: &str, look: TextLook) -> f32 {
-    let mut canvas = Canvas::new(Theme::Light);
-    let upright = TextLook {
-        turned: 0.0,
-        anchor: crate::canvas::Anchor::Start,
-        ..look
-    };
-    canvas.text(0.0, 100.0, upright, text);
-    let svg = canvas.finish(10.0, 10.0, "", "");
-    let right = usvg::Tree::from_str(&svg.text, &options())
-        .ok()
-        .and_then(|tree| text_right(tree.root()));
-    right.unwrap_or(text.chars().count() as f32 * look.size * 0.6)
-}
+impl Fonts {
+    /// `sans`, `serif`, or the path of a TrueType or OpenType file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no font.
+    pub fn named(name: &str) -> Result<Self, FigureError> {
+        match name.trim() {
+            "sans" | "" => {
+                return Ok(Self::with(
+                    &BUNDLED,
+                    "Inter",
+                    "Helvetica, Arial, sans-serif",
+                ));
+            }
+            "serif" => {
+                return Ok(Self::with(
+                    &BUNDLED,
+                    "Liberation Serif",
+                    "Times New Roman, Times, serif",
+                ));
+            }
+            _ => {}
+        }
+        let known = |files: &HashMap<String, Fonts>| files.get(name).cloned();
+        if let Ok(files) = FILES.lock()
+            && let Some(fonts) = known(&files)
+        {
+            return Ok(fonts);
+        }
+        let fonts = Self::from_file(name)?;
+        if let Ok(mut files) = FILES.lock() {
+            files.insert(name.to_string(), fonts.clone());
+        }
+        Ok(fonts)
+    }
 
-/// How far a run of text moves what follows it.
-pub(crate) fn advance(text: &str, look: TextLook) -> f32 {
-    let framed = |inner: &str| width(&format!("n{inner}n"), look);
-    framed(text) - framed("")
-}
+    fn from_file(path: &str) -> Result<Self, FigureError> {
+        let error = |why: String| FigureError::Font {
+            path: path.to_string(),
+            why,
+        };
+        let length = std::fs::metadata(Path::new(path))
+            .map_err(|e| error(e.to_string()))?
+            .len();
+        if length > LARGEST {
+            return Err(error(format!(
+                "it has {} MiB, at most {} can be read",
+                length >> 20,
+                LARGEST >> 20
+            )));
+        }
+        let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
+        let mut database = (**BUNDLED).clone();
+        let ids = database.load_font_source(fontdb::Source::Binary(Arc::new(bytes)));
+        let mut face = ids
+            .first()
+            .and_then(|id| database.face(*id))
+            .cloned()
+            .ok_or_else(|| error("it is no TrueType or OpenType font".into()))?;
+        let family = face
+            .families
+            .first()
+            .map_or_else(|| face.post_script_name.clone(), |(name, _)| name.clone());
+        // Whatever its weight, this face is the one that is meant, and none of the system's of the same name.
+        let same: Vec<fontdb::ID> = database
+            .faces()
+            .filter(|f| f.families.iter().any(|(name, _)| *name == family))
+            .map(|f| f.id)
+            .collect();
+        for id in same {
+            database.remove_face(id);
+        }
+        face.weight = fontdb::Weight::NORMAL;
+        face.style = fontdb::Style::Normal;
+        database.push_face_info(face);
+        Ok(Self::with(&Arc::new(database), &family, "sans-serif"))
+    }
 
-fn text_right(group: &usvg::Group) -> Option<f32> {
-    group.children().iter().find_map(|node| match node {
-        usvg::Node::Text(text) => Some(text.abs_bounding_box().right()),
-        usvg::Node::Group(inner) => text_right(inner),
-        _ => None,
-    })
-}
+    fn with(database: &Arc<fontdb::Database>, family: &str, instead: &'static str) -> Self {
+        Self {
+            database: Arc::clone(database),
+            family: family.to_string(),
+            instead,
+            widths: Arc::default(),
+        }
+    }
 
-/// Joins pieces by ` · ` into as few lines as fit into `room`; a piece that is too long has a line of its own.
-pub(crate) fn flow(pieces: &[String], look: TextLook, room: f32) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for piece in pieces.iter().filter(|p| !p.is_empty()) {
-        if let Some(line) = lines.last_mut() {
-            let longer = format!("{line} · {piece}");
-            if width(&longer, look) <= room {
-                *line = longer;
-                continue;
+    pub(crate) fn database(&self) -> &fontdb::Database {
+        &self.database
+    }
+
+    pub(crate) fn options(&self) -> usvg::Options<'static> {
+        usvg::Options {
+            font_family: self.family.clone(),
+            fontdb: Arc::clone(&self.database),
+            ..usvg::Options::default()
+        }
+    }
+
+    /// Attributes of an SVG text.
+    pub(crate) fn attributes(&self, face: Face) -> String {
+        let quote = |name: &str| svg::escaped(&name.replace('\'', ""));
+        match face {
+            Face::Plain => format!(
+                "font-family=\"'{}', {}\"",
+                quote(&self.family),
+                self.instead
+            ),
+            Face::Bold => format!(
+                "font-family=\"'{}', {}\" font-weight=\"600\"",
+                quote(&self.family),
+                self.instead
+            ),
+            Face::Marks => "font-family=\"'Inter', sans-serif\"".into(),
+            Face::Mono => "font-family=\"'JetBrains Mono', monospace\"".into(),
+            Face::MonoBold => {
+                "font-family=\"'JetBrains Mono', monospace\" font-weight=\"600\"".into()
             }
         }
-        lines.push(piece.clone());
     }
-    lines
+
+    /// How far a line of text moves what follows it, set in the runs that it is drawn in.
+    pub(crate) fn width(&self, text: &str, look: TextLook) -> f32 {
+        if text.is_ascii() && matches!(look.face, Face::Plain | Face::Bold) {
+            return self.width_of_run(text, look);
+        }
+        svg::runs(text, look.face)
+            .iter()
+            .map(|(face, run)| {
+                self.width_of_run(
+                    run,
+                    TextLook {
+                        face: *face,
+                        ..look
+                    },
+                )
+            })
+            .sum()
+    }
+
+    fn width_of_run(&self, text: &str, look: TextLook) -> f32 {
+        let key = (look.face, text.to_string());
+        if let Ok(widths) = self.widths.lock()
+            && let Some(width) = widths.get(&key)
+        {
+            return width * look.size;
+        }
+        let width = typeset::advance(self, text, look.face);
+        if let Ok(mut widths) = self.widths.lock() {
+            if widths.len() >= REMEMBERED {
+                widths.clear();
+            }
+            widths.insert(key, width);
+        }
+        width * look.size
+    }
+
+    /// Breaks pieces, joined by ` · `, into lines that fit into `room`; within a piece at its spaces.
+    pub(crate) fn flow(&self, pieces: &[String], look: TextLook, room: f32) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for piece in pieces.iter().filter(|p| !p.is_empty()) {
+            if let Some(line) = lines.last_mut() {
+                let longer = format!("{line} · {piece}");
+                if self.width(&longer, look) <= room {
+                    *line = longer;
+                    continue;
+                }
+            }
+            let mut line = String::new();
+            for word in piece.split(' ') {
+                let longer = if line.is_empty() {
+                    word.to_string()
+                } else {
+                    format!("{line} {word}")
+                };
+                if line.is_empty() || self.width(&longer, look) <= room {
+                    line = longer;
+                } else {
+                    lines.push(std::mem::replace(&mut line, word.to_string()));
+                }
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// Puts `U+` and its code in place of each character that no font has, and returns those characters.
+    pub(crate) fn spell_out(&self, words: Vec<&mut String>) -> Vec<char> {
+        let foreign: String = {
+            let mut set: Vec<char> = words
+                .iter()
+                .flat_map(|w| w.chars())
+                .filter(|c| !c.is_ascii())
+                .collect();
+            set.sort_unstable();
+            set.dedup();
+            set.into_iter().collect()
+        };
+        let missing = typeset::missing(self, &foreign);
+        if missing.is_empty() {
+            return missing;
+        }
+        for word in words {
+            if word.chars().any(|c| missing.contains(&c)) {
+                *word = word
+                    .chars()
+                    .map(|c| {
+                        if missing.contains(&c) {
+                            format!("U+{:04X}", u32::from(c))
+                        } else {
+                            c.to_string()
+                        }
+                    })
+                    .collect();
+            }
+        }
+        missing
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::canvas::Face;
+
+    fn look(face: Face, size: f32) -> TextLook {
+        TextLook::new(face, size, [0, 0, 0, 255])
+    }
 
     #[test]
     fn monospaced_text_is_as_wide_as_its_columns() {
-        let look = TextLook::new(Face::Mono, 10.0, [0, 0, 0, 255]);
-        let (five, ten) = (width("aaaaa", look), width("aaaaaaaaaa", look));
-        // JetBrains Mono advances 0.6 em; the box may leave out the side bearings.
-        assert!((ten - five - 30.0).abs() < 0.5, "{five} {ten}");
+        let fonts = Fonts::named("sans").expect("bundled");
+        // JetBrains Mono advances 0.6 em.
+        let width = fonts.width("aaaaa", look(Face::Mono, 10.0));
+        assert!((width - 30.0).abs() < 0.01, "{width}");
+        let width = fonts.width("a  ", look(Face::Mono, 10.0));
+        assert!((width - 18.0).abs() < 0.01, "{width}");
+    }
+
+    #[test]
+    fn typefaces_differ_and_files_are_read() {
+        let width = |name: &str| {
+            let fonts = Fonts::named(name).expect("a font");
+            fonts.width("Causal trace", look(Face::Plain, 10.0))
+        };
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../assets/fonts/Inter-Medium.otf"
+        );
+        assert!((width("sans") - width("serif")).abs() > 1.0);
+        assert!(width(file) > 30.0);
+        let bad = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (path, said) in [(bad, "no TrueType"), ("/no/such/font.otf", "font.otf")] {
+            let message = Fonts::named(path).expect_err("no font").to_string();
+            assert!(message.contains(said), "{message}");
+        }
     }
 
     #[test]
     fn pieces_flow_into_lines_that_fit() {
-        let look = TextLook::new(Face::Sans, 12.0, [0, 0, 0, 255]);
+        let fonts = Fonts::named("sans").expect("bundled");
+        let look = look(Face::Plain, 12.0);
         let pieces = [
             "probability of Brelle",
             "clean 0.931",
@@ -101,11 +331,20 @@ mod tests {
             "corrupted 0.042",
         ]
         .map(String::from);
-        let lines = flow(&pieces, look, 200.0);
+        let lines = fonts.flow(&pieces, look, 210.0);
         assert_eq!(
             lines,
             ["probability of Brelle · clean 0.931", "corrupted 0.042"]
         );
-        assert!(lines.iter().all(|l| width(l, look) <= 200.0));
+        let lines = fonts.flow(&pieces[..1], look, 80.0);
+        assert_eq!(lines, ["probability of", "Brelle"]);
+    }
+
+    #[test]
+    fn what_no_font_has_is_spelled_out() {
+        let fonts = Fonts::named("sans").expect("bundled");
+        let mut word = "a\u{10ffff}ä".to_string();
+        assert_eq!(fonts.spell_out(vec![&mut word]), ['\u{10ffff}']);
+        assert_eq!(word, "aU+10FFFFä");
     }
 }

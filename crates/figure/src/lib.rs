@@ -1,32 +1,52 @@
 //! Pixels to paper.
 //!
-//! [`trace_figure`] and [`attention_figure`] turn an outcome into an SVG with text as text, and [`svg_to_png`] turns
-//! that into pixels without a display or a GPU. Both carry their whole experiment in their
-//! metadata.
+//! A [`Description`] says what a figure shows and how; a [`Figure`] is made from it and the results, and can be written
+//! as SVG and PDF with text as text, as PNG, as PGFPlots, and as tables of its numbers. SVG, PDF and PNG carry their
+//! [`Origin`]: the experiment, the view, and a digest of the numbers. [`read_origin`] finds it again in any file.
 //!
 //! This room knows outcomes and the paint room's colours. It must never know candle or egui.
 
-pub mod attention_figure;
-pub mod canvas;
-pub mod cell_grid;
-pub mod colour_bar;
+mod colour_bar;
+pub mod description;
+mod draw_attention;
+mod draw_image;
+mod draw_trace;
+pub mod drawing;
 pub mod error;
+pub mod figure;
 pub mod fonts;
-mod image_caption;
-pub mod image_figure;
-pub mod numbers;
+pub mod format;
+mod hatch;
+mod layout;
+pub mod length;
+mod numbers;
+pub mod origin;
+mod pdf;
+mod pen;
+mod pgfplots;
 mod picture;
-pub mod png_text;
-pub mod raster;
+mod plot_bars;
+mod plot_grid;
+mod plot_lines;
+mod plot_over;
+mod plot_tiles;
+mod png_text;
+mod raster;
 pub mod save;
+pub mod scene;
+mod svg;
+mod tables;
 pub mod token_text;
-pub mod trace_caption;
-pub mod trace_figure;
+mod typeset;
+pub mod view;
 
-pub use attention_figure::{attention_figure, strongest_head};
-pub use canvas::Svg;
+pub use description::{Description, Panel};
+pub use draw_attention::strongest_head;
+pub use drawing::{Content, Drawing};
 pub use error::FigureError;
-pub use image_figure::image_figure;
-pub use raster::svg_to_png;
+pub use figure::{Figure, Source};
+pub use format::Format;
+pub use length::Length;
+pub use origin::{Origin, read_origin};
 pub use save::save;
-pub use trace_figure::trace_figure;
+pub use view::{View, default_views, views_of};

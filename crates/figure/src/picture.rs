@@ -47,6 +47,23 @@ pub(crate) fn enlarged(picture: &Image, width: u32, height: u32) -> Image {
     }
 }
 
+/// A picture as a pale ground for a map: most of its colour taken away, and never dark.
+pub(crate) fn paled(picture: &Image) -> Image {
+    let pixels = picture
+        .pixels
+        .iter()
+        .map(|&pixel| {
+            let pale = (150.0 + brightness(pixel) * 0.38) as u8;
+            mixed([pale, pale, pale, 255], pixel, 0.75)
+        })
+        .collect();
+    Image {
+        width: picture.width,
+        height: picture.height,
+        pixels,
+    }
+}
+
 /// Brightness of a colour, 0..=255, after ITU-R BT.601.
 pub(crate) fn brightness(colour: Colour) -> f32 {
     let [r, g, b, _] = colour.map(f32::from);

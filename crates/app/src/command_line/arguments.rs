@@ -36,6 +36,14 @@ pub(crate) enum Command {
     /// Says what an experiment would cost in memory, passes and time, and runs nothing
     #[command(after_help = "Example: whyfinder estimate trace.toml --set corruption.samples=100")]
     Estimate(Estimate),
+    /// Draws results as a figure for a paper: SVG, PDF, PNG, PGFPlots, or its numbers
+    #[command(
+        after_help = "Example: whyfinder figure results/result.npz --out trace.pdf --width double --font serif"
+    )]
+    Figure(Figure),
+    /// Runs the experiment inside a figure again and says whether its numbers hold
+    #[command(after_help = "Example: whyfinder verify trace.pdf")]
+    Verify(Verify),
     /// Says what a model is: architecture, sizes, sites, tokenizer, parity with its reference
     #[command(after_help = "Example: whyfinder inspect ~/models/gpt2 --json")]
     Inspect(Inspect),
@@ -114,6 +122,79 @@ fn bytes_of(size: &str) -> Result<u64, String> {
         return Err("The memory that may be used must be more than nothing".to_string());
     }
     Ok((number * unit as f64) as u64)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Figure {
+    /// A result, or several to be compared: result.npz, or its folder
+    #[arg(required = true, value_name = "RESULT.npz")]
+    pub(crate) results: Vec<PathBuf>,
+    /// The file; its ending says how: svg, pdf, png, tex (PGFPlots), table.tex, csv or npz
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    pub(crate) out: Option<PathBuf>,
+    /// What is shown, a panel each: a field, or a view that --list names [default: what says most]
+    #[arg(long = "field", visible_alias = "view", value_name = "NAME")]
+    pub(crate) fields: Vec<String>,
+    /// Says what can be shown of the results, and draws nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// On paper: 8.4cm, 84mm, 3.5in, 238pt, single (8.4 cm) or double (17.4 cm) [default: single]
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) width: Option<String>,
+    /// sans, serif, or a font file [default: sans]
+    #[arg(long, value_name = "FONT")]
+    pub(crate) font: Option<String>,
+    /// Size of labels, 5 to 14 [default: 7]
+    #[arg(long, value_name = "POINTS")]
+    pub(crate) size: Option<f32>,
+    /// Dots per inch of a PNG
+    #[arg(long, default_value_t = 300.0)]
+    pub(crate) dpi: f32,
+    /// A colour map for all panels: viridis, magma, cividis, purples, greens, reds, blue-red, seismic
+    #[arg(long, value_name = "NAME")]
+    pub(crate) map: Option<String>,
+    /// Values of the first and the last colour
+    #[arg(long, value_name = "LO,HI", allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+    /// light or dark [default: light]
+    #[arg(long, value_name = "THEME")]
+    pub(crate) theme: Option<String>,
+    /// Paints no ground
+    #[arg(long)]
+    pub(crate) transparent: bool,
+    /// Leaves the headings to the caption
+    #[arg(long)]
+    pub(crate) no_title: bool,
+    /// In place of the figure's own heading
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) heading: Option<String>,
+    /// Leaves the letters of panels away
+    #[arg(long)]
+    pub(crate) no_letters: bool,
+    /// Panels side by side [default: as many as fit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub(crate) columns: Option<u16>,
+    /// Adds a panel of the first result less the second
+    #[arg(long)]
+    pub(crate) difference: bool,
+    /// Takes everything that is not said here from another figure
+    #[arg(long, value_name = "FIGURE")]
+    pub(crate) like: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// An SVG, PDF or PNG that this program wrote
+    #[arg(value_name = "FIGURE")]
+    pub(crate) figure: PathBuf,
+    /// How far numbers may lie apart, as a share of their spread, and still hold
+    #[arg(long, default_value_t = 1e-4, value_name = "SHARE")]
+    pub(crate) tolerance: f32,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// The answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

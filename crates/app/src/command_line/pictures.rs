@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use whyfinder_experiment::{InstrumentSettings, Outcome};
-use whyfinder_figure::{attention_figure, image_figure, save, svg_to_png, trace_figure};
-use whyfinder_paint::Theme;
+use whyfinder_experiment::Outcome;
+use whyfinder_figure::{Description, Figure, Format, Length, Panel, Source, default_views, save};
 
 use super::command_error::CommandError;
 
-/// Pixels per unit of a figure.
-const SHARPNESS: f32 = 2.0;
+/// Dots per inch of a picture beside an SVG.
+const DPI: f32 = 220.0;
 
 /// Draws an outcome into `FOLDER/NAME.svg` and `FOLDER/NAME.png`, each whole or not at all, and says where.
 ///
@@ -20,16 +19,22 @@ pub(crate) fn draw(
     folder: &Path,
     name: &str,
 ) -> Result<[PathBuf; 2], CommandError> {
-    let figure = match &outcome.experiment.instrument {
-        InstrumentSettings::CausalTrace { .. } => trace_figure(outcome, Theme::Light),
-        InstrumentSettings::Run { .. } => attention_figure(outcome, Theme::Light),
-        InstrumentSettings::Image { .. } => image_figure(outcome, Theme::Light),
+    let description = Description {
+        width: Length::DOUBLE,
+        size: 8.0,
+        panels: default_views(outcome)
+            .into_iter()
+            .map(|view| Panel::of(0, view))
+            .collect(),
+        ..Description::default()
     };
-    let figure = figure.map_err(CommandError::failed)?;
-    let picture = svg_to_png(&figure, SHARPNESS).map_err(CommandError::failed)?;
-    let paths = ["svg", "png"].map(|ending| folder.join(format!("{name}.{ending}")));
-    for (path, bytes) in paths.iter().zip([figure.text.as_bytes(), &picture]) {
-        save(path, bytes).map_err(CommandError::failed)?;
+    let source = Source { outcome, name };
+    let figure = Figure::new(&[source], &description).map_err(CommandError::failed)?;
+    let formats = [Format::Svg, Format::Png];
+    let paths = formats.map(|format| folder.join(format!("{name}.{}", format.ending())));
+    for (path, format) in paths.iter().zip(formats) {
+        let bytes = figure.bytes(format, DPI).map_err(CommandError::failed)?;
+        save(path, &bytes).map_err(CommandError::failed)?;
     }
     Ok(paths)
 }

@@ -1,0 +1,218 @@
+//! Results as a figure.
+
+use std::path::Path;
+
+use whyfinder_experiment::{Outcome, read_result};
+use whyfinder_figure::{
+    Description, Figure, FigureError, Format, Panel, Source, View, default_views, read_origin,
+    save, views_of,
+};
+
+use super::arguments;
+use super::command_error::CommandError;
+use super::say::say;
+
+impl From<FigureError> for CommandError {
+    fn from(error: FigureError) -> Self {
+        match error {
+            FigureError::Asked(_) | FigureError::NothingToDraw { .. } | FigureError::Paint(_) => {
+                Self::bad_request(error)
+            }
+            error => Self::failed(error),
+        }
+    }
+}
+
+pub(crate) fn figure(arguments: &arguments::Figure) -> Result<(), CommandError> {
+    let outcomes: Vec<Outcome> = arguments
+        .results
+        .iter()
+        .map(|path| read_result(path))
+        .collect::<Result<_, _>>()?;
+    if arguments.list {
+        for (path, outcome) in arguments.results.iter().zip(&outcomes) {
+            for view in views_of(outcome) {
+                say(format!("{}: {view}", path.display()))?;
+            }
+        }
+        return Ok(());
+    }
+    let Some(out) = &arguments.out else {
+        return Err(CommandError::bad_request(
+            "Where the figure goes must be said with --out FILE.",
+        ));
+    };
+    let format = Format::of(out)?;
+    let description = describe(arguments, &outcomes)?;
+    let names = names(&outcomes);
+    let sources: Vec<Source<'_>> = outcomes
+        .iter()
+        .zip(&names)
+        .map(|(outcome, name)| Source { outcome, name })
+        .collect();
+    let figure = Figure::new(&sources, &description)?;
+    for notice in figure.notices() {
+        eprintln!("{notice}");
+    }
+    save(out, &figure.bytes(format, arguments.dpi)?)?;
+    let [width, height] = figure.size().map(|points| points * 2.54 / 72.0);
+    say(format!(
+        "Wrote {} ({width:.1} x {height:.1} cm)",
+        out.display()
+    ))
+}
+
+/// What tells several results apart: their models, or the seeds where the models are the same.
+fn names(outcomes: &[Outcome]) -> Vec<String> {
+    let models: Vec<&str> = outcomes
+        .iter()
+        .map(|o| o.experiment.model.as_str())
+        .collect();
+    outcomes
+        .iter()
+        .enumerate()
+        .map(|(i, outcome)| {
+            let model = outcome.experiment.model.as_str();
+            let short = Path::new(model)
+                .file_name()
+                .map_or_else(|| model.to_string(), |n| n.to_string_lossy().into_owned());
+            if models.iter().filter(|m| **m == model).count() > 1 {
+                format!("{short} ({})", i + 1)
+            } else {
+                short
+            }
+        })
+        .collect()
+}
+
+fn describe(
+    arguments: &arguments::Figure,
+    outcomes: &[Outcome],
+) -> Result<Description, CommandError> {
+    let mut description = match &arguments.like {
+        Some(path) => like(path)?,
+        None => Description::default(),
+    };
+    if let Some(width) = &arguments.width {
+        description.width = width.parse()?;
+    }
+    if let Some(font) = &arguments.font {
+        description.font.clone_from(font);
+    }
+    if let Some(size) = arguments.size {
+        description.size = size;
+    }
+    if let Some(columns) = arguments.columns {
+        description.columns = Some(usize::from(columns));
+    }
+    if let Some(heading) = &arguments.heading {
+        description.heading = Some(heading.clone());
+    }
+    match arguments.theme.as_deref() {
+        None => {}
+        Some("light") => description.dark = false,
+        Some("dark") => description.dark = true,
+        Some(other) => {
+            return Err(CommandError::bad_request(format!(
+                "A theme is light or dark, not \"{other}\"."
+            )));
+        }
+    }
+    description.transparent |= arguments.transparent;
+    description.title &= !arguments.no_title;
+    description.letters &= !arguments.no_letters;
+    if !arguments.fields.is_empty() || description.panels.is_empty() {
+        description.panels = panels(arguments, outcomes)?;
+    }
+    let range = arguments.range.as_deref().map(range).transpose()?;
+    for panel in &mut description.panels {
+        if let Some(map) = &arguments.map {
+            panel.map = Some(map.clone());
+        }
+        panel.range = range.or(panel.range);
+    }
+    if arguments.difference {
+        if outcomes.len() < 2 {
+            return Err(CommandError::bad_request("A difference needs two results."));
+        }
+        let first = description
+            .panels
+            .iter()
+            .find(|p| matches!(p.view, View::Field(_)));
+        let Some(first) = first.cloned() else {
+            return Err(CommandError::bad_request(
+                "A difference needs a map to be shown.",
+            ));
+        };
+        description.panels.push(Panel {
+            source: 0,
+            minus: Some(1),
+            map: None,
+            range: None,
+            title: None,
+            ..first
+        });
+    }
+    Ok(description)
+}
+
+fn panels(arguments: &arguments::Figure, outcomes: &[Outcome]) -> Result<Vec<Panel>, CommandError> {
+    let mut panels = Vec::new();
+    let views: Vec<View> = arguments
+        .fields
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<_, _>>()?;
+    if views.is_empty() {
+        for (source, outcome) in outcomes.iter().enumerate() {
+            panels.extend(
+                default_views(outcome)
+                    .into_iter()
+                    .map(|view| Panel::of(source, view)),
+            );
+        }
+        return Ok(panels);
+    }
+    // The same view of all results side by side.
+    for view in views {
+        panels.extend((0..outcomes.len()).map(|source| Panel::of(source, view.clone())));
+    }
+    Ok(panels)
+}
+
+fn like(path: &Path) -> Result<Description, CommandError> {
+    let bytes = read_file(path)?;
+    match read_origin(&bytes)? {
+        Some(origin) => Ok(origin.description),
+        None => Err(no_figure(path)),
+    }
+}
+
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
+    std::fs::read(path).map_err(|e| {
+        CommandError::bad_request(format!(
+            "The figure cannot be read ({e}): {}",
+            path.display()
+        ))
+    })
+}
+
+pub(super) fn no_figure(path: &Path) -> CommandError {
+    CommandError::bad_request(format!(
+        "The file holds no experiment: it is no SVG, PDF or PNG that Whyfinder wrote, or what was inside has been \
+         taken out. Path: {}",
+        path.display()
+    ))
+}
+
+fn range(text: &str) -> Result<[f32; 2], CommandError> {
+    let read = || {
+        let (low, high) = text.split_once(',')?;
+        Some([low.trim().parse().ok()?, high.trim().parse().ok()?])
+    };
+    read().ok_or_else(|| {
+        CommandError::bad_request(format!(
+            "\"{text}\" is no range; write one such as 0,0.5 or -1,1."
+        ))
+    })
+}

@@ -1,0 +1,134 @@
+//! What a figure is to show and how: plain data, the same in the window, on the command line and inside the file.
+
+use serde::{Deserialize, Serialize};
+use whyfinder_paint::{ColourMap, Theme};
+
+use crate::{FigureError, Length, View};
+
+/// A figure, apart from its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Description {
+    pub width: Length,
+    /// `sans`, `serif`, or the path of a font file.
+    pub font: String,
+    /// Size of labels in points, 5 to 14.
+    pub size: f32,
+    pub dark: bool,
+    /// No ground is painted.
+    pub transparent: bool,
+    /// Whether the figure and its panels carry headings.
+    pub title: bool,
+    /// In place of the heading that the result gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heading: Option<String>,
+    /// Panels are lettered a, b, c where there are several.
+    pub letters: bool,
+    /// Panels side by side; by what fits if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<usize>,
+    pub panels: Vec<Panel>,
+}
+
+/// One view of one result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    /// Which of the figure's results, from 0.
+    #[serde(default)]
+    pub source: usize,
+    pub view: View,
+    /// Another result whose values are taken away, cell by cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minus: Option<usize>,
+    /// A colour map's name; the view's own if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<String>,
+    /// Values of the first and the last colour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f32; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// Most panels of one figure.
+const MOST_PANELS: usize = 48;
+
+impl Default for Description {
+    fn default() -> Self {
+        Self {
+            width: Length::SINGLE,
+            font: "sans".into(),
+            size: 7.0,
+            dark: false,
+            transparent: false,
+            title: true,
+            heading: None,
+            letters: true,
+            columns: None,
+            panels: Vec::new(),
+        }
+    }
+}
+
+impl Panel {
+    pub fn of(source: usize, view: View) -> Self {
+        Self {
+            source,
+            view,
+            minus: None,
+            map: None,
+            range: None,
+            title: None,
+        }
+    }
+}
+
+impl Description {
+    /// Sizes of letters that can be chosen, points.
+    pub const SIZES: std::ops::RangeInclusive<f32> = 5.0..=14.0;
+
+    pub fn theme(&self) -> Theme {
+        if self.dark { Theme::Dark } else { Theme::Light }
+    }
+
+    /// # Errors
+    /// A sentence if something in it cannot be meant.
+    pub fn check(&self, sources: usize) -> Result<(), FigureError> {
+        let wrong = |what: String| Err(FigureError::Asked(what));
+        if !Self::SIZES.contains(&self.size) {
+            return wrong(format!("Letters can be 5 to 14 pt, not {}", self.size));
+        }
+        if self.panels.is_empty() {
+            return wrong("A figure needs a panel".into());
+        }
+        if self.panels.len() > MOST_PANELS {
+            return wrong(format!("A figure can have {MOST_PANELS} panels at most"));
+        }
+        for panel in &self.panels {
+            for source in [Some(panel.source), panel.minus].into_iter().flatten() {
+                if source >= sources {
+                    return wrong(format!(
+                        "A panel shows result {}, but there are {sources}",
+                        source + 1
+                    ));
+                }
+            }
+            if let Some([low, high]) = panel.range
+                && !(low.is_finite() && high.is_finite() && low < high)
+            {
+                return wrong(format!("A range goes up, not from {low} to {high}"));
+            }
+            panel.colours()?;
+        }
+        Ok(())
+    }
+}
+
+impl Panel {
+    /// # Errors
+    /// If there is no such colour map.
+    pub fn colours(&self) -> Result<Option<ColourMap>, FigureError> {
+        Ok(self.map.as_deref().map(str::parse).transpose()?)
+    }
+}

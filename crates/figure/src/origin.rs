@@ -1,0 +1,143 @@
+//! Where a figure comes from, as it is kept inside the figure: experiments, view, program, digests of models and numbers.
+
+mod inside;
+mod numbers_kept;
+
+use serde::{Deserialize, Serialize};
+use whyfinder_experiment::{Experiment, Outcome, Provenance};
+
+use crate::FigureError;
+use crate::description::Description;
+use crate::figure::Source;
+
+pub use inside::read_origin;
+pub use numbers_kept::{Held, Kept};
+
+/// The version of what is written; later ones are refused with a sentence.
+const FORMAT: u32 = 1;
+/// Values kept of all fields of a figure together.
+const MOST_KEPT: usize = 16_384;
+/// Most results of one figure.
+const MOST_SOURCES: usize = 64;
+/// Most numbered fields of one result.
+const MOST_FIELDS: usize = 4_096;
+
+/// A figure's whole origin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Version of this record.
+    pub format: u32,
+    /// Program and version that drew the figure.
+    pub program: String,
+    /// What is shown and how.
+    pub description: Description,
+    /// The results that it shows, in the order that the description names them by.
+    pub sources: Vec<OriginSource>,
+}
+
+/// One result behind a figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OriginSource {
+    pub name: String,
+    pub experiment: Experiment,
+    /// Digests of model and tokenizer, device, program and date of the run.
+    pub provenance: Provenance,
+    /// The numbers that the figure shows.
+    pub numbers: Vec<Kept>,
+}
+
+impl Origin {
+    pub(crate) fn of(sources: &[Source<'_>], description: &Description) -> Self {
+        let shown: Vec<Vec<numbers_kept::Numbers>> = sources
+            .iter()
+            .enumerate()
+            .map(|(i, source)| numbers_kept::shown(source.outcome, i, description))
+            .collect();
+        let fields: usize = shown.iter().map(Vec::len).sum();
+        let room = (MOST_KEPT / fields.max(1)).max(8);
+        let sources: Vec<OriginSource> = sources
+            .iter()
+            .zip(shown)
+            .map(|(source, shown)| OriginSource {
+                name: source.name.to_string(),
+                experiment: source.outcome.experiment.clone(),
+                provenance: source.outcome.provenance.clone(),
+                numbers: shown
+                    .into_iter()
+                    .map(|(name, shape, values)| Kept::of(&name, &shape, &values, room))
+                    .collect(),
+            })
+            .collect();
+        let program = sources
+            .first()
+            .map(|s| s.provenance.program.clone())
+            .filter(|p| !p.is_empty())
+            .unwrap_or_else(|| concat!("whyfinder ", env!("CARGO_PKG_VERSION")).to_string());
+        Self {
+            format: FORMAT,
+            program,
+            description: description.clone(),
+            sources,
+        }
+    }
+
+    /// One line of JSON.
+    ///
+    /// # Errors
+    /// If a path in an experiment is not Unicode.
+    pub fn to_json(&self) -> Result<String, FigureError> {
+        serde_json::to_string(self)
+            .map_err(|e| FigureError::Origin(format!("The origin cannot be written as JSON ({e})")))
+    }
+
+    /// # Errors
+    /// A sentence if the text is no origin, or one of a later version.
+    pub fn from_json(text: &str) -> Result<Self, FigureError> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let wrong = |e: serde_json::Error| {
+            let said: String = e.to_string().chars().take(200).collect();
+            FigureError::Origin(format!(
+                "The figure says where it comes from, but not in a way that can be read ({})",
+                said.trim_end_matches('.')
+            ))
+        };
+        let Version { format } = serde_json::from_str(text).map_err(wrong)?;
+        if format > FORMAT {
+            return Err(FigureError::Origin(format!(
+                "The figure was drawn by a newer Whyfinder (its record has version {format}, this one reads up to {FORMAT})"
+            )));
+        }
+        let origin: Self = serde_json::from_str(text).map_err(wrong)?;
+        let many = origin.sources.len() > MOST_SOURCES
+            || origin.sources.iter().any(|s| s.numbers.len() > MOST_FIELDS);
+        if many || origin.sources.is_empty() {
+            return Err(FigureError::Origin(
+                "The figure names no result, or too many to be true".into(),
+            ));
+        }
+        origin.description.check(origin.sources.len())?;
+        Ok(origin)
+    }
+
+    /// Whether the numbers of a result behind the figure are those of another run of its experiment, field by field.
+    pub fn compare(&self, source: usize, outcome: &Outcome) -> Vec<(String, Held)> {
+        let Some(of) = self.sources.get(source) else {
+            return Vec::new();
+        };
+        let shown = numbers_kept::shown(outcome, source, &self.description);
+        of.numbers
+            .iter()
+            .map(|kept| {
+                let again = shown.iter().find(|(name, _, _)| *name == kept.field);
+                let held = match again {
+                    Some((_, shape, values)) => kept.compare(shape, values),
+                    None => Held::Missing,
+                };
+                (kept.field.clone(), held)
+            })
+            .collect()
+    }
+}

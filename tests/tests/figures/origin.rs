@@ -1,0 +1,193 @@
+//! The origin inside figures: written, read back, compared, and never believed.
+
+use proptest::prelude::*;
+use whyfinder_figure::origin::Held;
+use whyfinder_figure::{Figure, Format, Origin, read_origin};
+
+use crate::made::{TOKENS, attention, figure, map, recorded, trace, with_predictions};
+
+const FORMATS: [Format; 3] = [Format::Svg, Format::Pdf, Format::Png];
+
+fn inside(figure: &Figure, format: Format) -> Origin {
+    let bytes = figure.bytes(format, 100.0).expect("written");
+    read_origin(&bytes).expect("readable").expect("there")
+}
+
+#[test]
+fn every_format_brings_back_experiment_view_and_digests() {
+    let mut outcome = with_predictions(trace(&TOKENS));
+    outcome.provenance.model_digest = "ab12".repeat(16);
+    outcome.provenance.tokenizer_digest = "cd34".repeat(16);
+    let mut odd = outcome.clone();
+    odd.experiment.input.prompt = Some("]]> --> <b> & \" ' \\ \u{202e} 東京 \n endstream".into());
+    for outcome in [outcome, odd] {
+        let figure = figure(&outcome, &["residual", "mlp.lines", "predictions"]);
+        for format in FORMATS {
+            let origin = inside(&figure, format);
+            assert_eq!(&origin, figure.origin(), "{}", format.words());
+            assert_eq!(origin.description, *figure.description());
+            let source = &origin.sources[0];
+            assert_eq!(source.experiment, outcome.experiment);
+            assert_eq!(source.provenance, outcome.provenance);
+            assert_eq!(origin.program, "whyfinder 0.1.0");
+            let fields: Vec<&str> = source.numbers.iter().map(|n| n.field.as_str()).collect();
+            assert_eq!(
+                fields,
+                [
+                    "residual",
+                    "mlp",
+                    "distribution.clean",
+                    "distribution.corrupted"
+                ]
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_hold_exactly_or_to_a_stated_precision() {
+    for (outcome, view) in [
+        (trace(&TOKENS), "residual"),
+        (map("demo:denoise"), "effect"),
+        (map("demo:denoise"), "counts"),
+        (attention(&TOKENS, 2, 3), "atlas"),
+        (recorded(300), "head:0.1"),
+    ] {
+        let origin = inside(&figure(&outcome, &[view]), Format::Pdf);
+        let held = origin.compare(0, &outcome);
+        assert!(
+            !held.is_empty() && held.iter().all(|(_, h)| *h == Held::Exactly),
+            "{view} {held:?}"
+        );
+    }
+    let outcome = trace(&TOKENS);
+    let origin = inside(&figure(&outcome, &["residual"]), Format::Svg);
+    let mut moved = outcome.clone();
+    for value in &mut moved.fields[0].values {
+        *value += 1e-3;
+    }
+    let Held::Within { largest, spread } = origin.compare(0, &moved)[0].1 else {
+        panic!("not every bit");
+    };
+    assert!(
+        (largest - 1e-3).abs() < 1e-6 && spread > 0.5,
+        "{largest} {spread}"
+    );
+    moved.fields.remove(0);
+    assert_eq!(origin.compare(0, &moved)[0].1, Held::Missing);
+}
+
+#[test]
+fn long_attention_keeps_few_numbers() {
+    let words: Vec<String> = (0..120).map(|i| format!("w{i}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let origin = inside(&figure(&attention(&words, 4, 4), &["atlas"]), Format::Png);
+    let kept: usize = origin.sources[0]
+        .numbers
+        .iter()
+        .map(|n| n.values.len())
+        .sum();
+    assert!(kept <= 16_384 && kept > 8_000, "{kept}");
+}
+
+#[test]
+fn what_holds_no_origin_is_told_from_what_holds_a_bad_one() {
+    let picture = include_bytes!("../../../assets/pictures/tree.png");
+    let icon = include_bytes!("../../../assets/icons/whyfinder.svg");
+    let others: [&[u8]; 5] = [
+        b"",
+        b"%PDF-1.7 nothing",
+        picture,
+        icon,
+        b"{\"sources\": []}",
+    ];
+    for bytes in others {
+        assert!(read_origin(bytes).expect("no error").is_none());
+    }
+    let svg = figure(&trace(&TOKENS), &["mlp"]).svg().expect("written");
+    let newer = svg.replace("&quot;format&quot;:1,", "&quot;format&quot;:7,");
+    let message = read_origin(newer.as_bytes())
+        .expect_err("a newer one")
+        .to_string();
+    assert!(
+        message.contains("newer Whyfinder") && message.contains('7'),
+        "{message}"
+    );
+    let bad = svg.replace("causal-trace", "casual-trace");
+    let message = read_origin(bad.as_bytes())
+        .expect_err("no such instrument")
+        .to_string();
+    assert!(
+        message.contains("cannot") || message.contains("not in a way"),
+        "{message}"
+    );
+    // A document type could name entities that grow without end.
+    let bomb = svg.replacen("<svg", "<!DOCTYPE svg [<!ENTITY a \"b\">]><svg", 1);
+    assert!(read_origin(bomb.as_bytes()).expect("no error").is_none());
+}
+
+#[test]
+fn a_rewritten_pdf_still_brings_it_back() {
+    let pdf = figure(&trace(&TOKENS), &["mlp"]).pdf().expect("written");
+    // As tools that store lengths apart write them.
+    let text: Vec<u8> = pdf.clone();
+    let at = text
+        .windows(13)
+        .position(|w| w == b"/EmbeddedFile")
+        .expect("an attachment");
+    let dictionary = text[..at]
+        .windows(3)
+        .rposition(|w| w == b"obj")
+        .expect("its object");
+    let length = text[dictionary..]
+        .windows(8)
+        .position(|w| w == b"/Length ")
+        .expect("its length")
+        + dictionary;
+    let mut rewritten = text.clone();
+    rewritten[length..length + 8].copy_from_slice(b"/Lxxxxx ");
+    assert!(read_origin(&rewritten).expect("readable").is_some());
+}
+
+fn samples() -> Vec<Vec<u8>> {
+    let figure = figure(&trace(&TOKENS[..4]), &["mlp"]);
+    FORMATS
+        .iter()
+        .map(|f| figure.bytes(*f, 40.0).expect("written"))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Files that were cut, changed or made up end with an answer, not a panic.
+    #[test]
+    fn malformed_files_are_survived(
+        which in 0..3usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..24),
+        cut in any::<prop::sample::Index>(),
+        keep in any::<bool>(),
+    ) {
+        static SAMPLES: std::sync::LazyLock<Vec<Vec<u8>>> = std::sync::LazyLock::new(samples);
+        let mut bytes = SAMPLES[which].clone();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if !keep {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Err(error) = read_origin(&bytes) {
+            let message = error.to_string();
+            prop_assert!(message.ends_with('.') && message.len() < 600, "{}", message);
+        }
+    }
+
+    #[test]
+    fn made_up_records_are_survived(text in "\\PC{0,200}", number in any::<u32>()) {
+        let _ = Origin::from_json(&text);
+        let _ = Origin::from_json(&format!("{{\"format\": {number}, \"program\": \"\", \"description\": {text}, \"sources\": []}}"));
+        let _ = read_origin(text.as_bytes());
+        let _ = read_origin(format!("<svg xmlns='x'><o xmlns='urn:whyfinder:origin'>{text}</o></svg>").as_bytes());
+    }
+}
