@@ -6,8 +6,12 @@ use crate::error::Result;
 
 /// A step that takes longer than this is timed once, seconds.
 const LONG: f64 = 1.0;
+/// Shorter ones are timed again and again for so long, seconds, or so often.
+const LOOK: f64 = 0.4;
+const OFTEN: usize = 5;
 
-/// Seconds of one step, which is done now: twice if it is short, since the first may still bring weights and memory in.
+/// Seconds of one step, which is done now: several times if it is short, and the first time, which may still bring
+/// weights and memory in, is not counted.
 pub(crate) fn seconds_of(mut step: impl FnMut() -> Result<()>) -> Result<f64> {
     let mut once = || -> Result<f64> {
         let began = Instant::now();
@@ -18,7 +22,12 @@ pub(crate) fn seconds_of(mut step: impl FnMut() -> Result<()>) -> Result<f64> {
     if first > LONG {
         return Ok(first);
     }
-    Ok(first.min(once()?))
+    let (mut seconds, mut done) = (0.0, 0);
+    while done == 0 || (done < OFTEN && seconds < LOOK) {
+        seconds += once()?;
+        done += 1;
+    }
+    Ok(first.min(seconds / done as f64))
 }
 
 /// Measured time per floating-point operation, the recent steps counting most.
@@ -59,7 +68,7 @@ mod tests {
         });
         let seconds = seconds.expect("a step");
         assert!((0.005..0.05).contains(&seconds), "{seconds}");
-        assert_eq!(done, 2);
+        assert_eq!(done, 1 + OFTEN);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Settings {
     /// As the bundled network was trained.
     pub fn new(demo: Demo) -> Self {
         let (steps, adam, muon) = match demo {
-            Demo::Denoise => (6_000, 8e-4, 0.008),
+            Demo::Denoise => (4_800, 8e-4, 0.008),
             Demo::SrWindow => (1_150, 5e-4, 0.005),
             // Four times as fast it falls apart.
             Demo::SrLocal => (1_600, 5e-4, 0.006),
