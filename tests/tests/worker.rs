@@ -1,160 +1,19 @@
 //! The worker, driven as the window drives it, with a laboratory whose instruments do as the prompt says.
 
+#[path = "support/rehearsal.rs"]
+mod rehearsal;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use whyfinder_experiment::outcome::Summary;
+use rehearsal::{MIB, Rehearsal};
+use whyfinder_experiment::image_experiment::{RiseSettings, WindowAttentionSettings};
 use whyfinder_experiment::{
-    Axis, Experiment, Field, Input, InstrumentSettings, Outcome, Provenance, RunSettings,
+    Experiment, ImageInput, ImageMethod, Input, InstrumentSettings, RunSettings,
 };
-use whyfinder_instrument::{CellTokens, MeasuredCell, Observer, Progress, Report};
-use whyfinder_worker::{
-    Estimate, Event, Failure, JobId, Laboratory, MemoryBudget, OpenedModel, Request, TokenizedText,
-    Worker,
-};
-
-const MIB: u64 = 1 << 20;
-
-/// Prompts are instructions: `panic`, `slow`, `large`, `wrong`, anything else is measured at once.
-#[derive(Clone, Default)]
-struct Rehearsal {
-    opened: Arc<AtomicUsize>,
-    measured: Arc<AtomicUsize>,
-    /// How often the model's files were written.
-    saved: Arc<AtomicUsize>,
-}
-
-impl Laboratory for Rehearsal {
-    type Model = String;
-
-    fn fingerprint(&self, _reference: &str) -> String {
-        self.saved.load(Ordering::Relaxed).to_string()
-    }
-
-    fn size(&self, reference: &str) -> Option<u64> {
-        Some(if reference == "huge" {
-            200 * MIB
-        } else {
-            10 * MIB
-        })
-    }
-
-    fn open(&self, reference: &str) -> Result<(String, OpenedModel), Failure> {
-        self.opened.fetch_add(1, Ordering::Relaxed);
-        if reference == "broken" {
-            return Err(Failure::because("The folder has no config.json."));
-        }
-        let opened = OpenedModel {
-            reference: reference.to_string(),
-            name: reference.to_string(),
-            family: "GPT-2".to_string(),
-            architecture: "GPT2LMHeadModel".to_string(),
-            layers: 2,
-            heads: 2,
-            kv_heads: 2,
-            d_model: 8,
-            vocab: 16,
-            max_positions: 32,
-            parameters: 1,
-            bytes: 10 * MIB,
-            dtype: "f32".to_string(),
-            device: "cpu".to_string(),
-            parity: None,
-            image: None,
-        };
-        Ok((reference.to_string(), opened))
-    }
-
-    fn tokenize(&self, _model: &String, text: &str) -> Result<TokenizedText, Failure> {
-        let mut split = TokenizedText::default();
-        for (at, c) in text.char_indices() {
-            split.ids.push(c as u32);
-            split.tokens.push(c.to_string());
-            split.spans.push((at, at + c.len_utf8()));
-        }
-        Ok(split)
-    }
-
-    fn estimate(
-        &self,
-        _model: &String,
-        experiment: &Experiment,
-        budget: u64,
-    ) -> Result<Estimate, Failure> {
-        let large = prompt(experiment) == "large";
-        Ok(Estimate {
-            bytes: if large { 1 << 40 } else { 20 * MIB },
-            budget_bytes: budget,
-            passes: 1.0,
-            passes_plain: 2.0,
-            seconds: 0.5,
-        })
-    }
-
-    fn measure(
-        &self,
-        _model: &String,
-        experiment: &Experiment,
-        budget: u64,
-        observer: &mut dyn Observer,
-    ) -> Result<Outcome, Failure> {
-        self.measured.fetch_add(1, Ordering::Relaxed);
-        let cells = match prompt(experiment) {
-            "large" if budget < 95 * MIB => {
-                return Err(Failure::TooLarge(format!(
-                    "95 MiB are needed and {} MiB are there.",
-                    budget / MIB
-                )));
-            }
-            "panic" => panic!("index 7 of 5"),
-            "wrong" => return Err(Failure::because("The subject is not in the prompt.")),
-            "slow" => 2000,
-            _ => 20,
-        };
-        let mut field = Field::sampled("residual", vec![Axis::numbered("token", cells)], 1);
-        observer.report(Report::Started {
-            fields: vec![field.clone()],
-            summary: Summary::default(),
-            distributions: Vec::new(),
-        });
-        for cell in 0..cells {
-            if observer.cancelled() {
-                return Err(Failure::Cancelled);
-            }
-            if prompt(experiment) == "slow" {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            let samples = vec![cell as f32];
-            field.set_samples(cell, &samples);
-            observer.report(Report::Cells {
-                field: "residual".to_string(),
-                cells: vec![MeasuredCell {
-                    cell,
-                    samples,
-                    tokens: CellTokens::default(),
-                }],
-            });
-            observer.report(Report::Progress(Progress {
-                done: cell + 1,
-                total: cells,
-                seconds_left: None,
-            }));
-        }
-        Ok(Outcome {
-            experiment: experiment.clone(),
-            fields: vec![field],
-            summary: Summary::default(),
-            provenance: Provenance::default(),
-            distributions: Vec::new(),
-            attention: Vec::new(),
-        })
-    }
-}
-
-fn prompt(experiment: &Experiment) -> &str {
-    experiment.input.prompt.as_deref().unwrap_or_default()
-}
+use whyfinder_instrument::Report;
+use whyfinder_worker::{Event, JobId, MemoryBudget, Request, Worker};
 
 fn experiment(model: &str, prompt: &str) -> Experiment {
     Experiment {
@@ -423,6 +282,86 @@ fn text_is_split_while_a_job_runs() {
     assert!(!events.iter().any(ends(1)), "the job went on");
     worker.cancel(JobId(1));
     until(&worker, ends(1));
+}
+
+/// A job on a network with attention windows; `prompt` says how it goes.
+fn on_windows(job: u64, prompt: &str, method: ImageMethod) -> Request {
+    let input = ImageInput {
+        image: None,
+        truth: None,
+        region: None,
+        task: None,
+        sigma: None,
+        scale: None,
+    };
+    Request::Start {
+        job: JobId(job),
+        experiment: Experiment {
+            instrument: InstrumentSettings::Image { input, method },
+            ..experiment("windowed", prompt)
+        },
+    }
+}
+
+fn attention(job: u64, prompt: &str) -> Request {
+    let settings = WindowAttentionSettings { pixel: None };
+    on_windows(job, prompt, ImageMethod::WindowAttention(settings))
+}
+
+fn map(job: u64, prompt: &str) -> Request {
+    on_windows(job, prompt, ImageMethod::Rise(RiseSettings::default()))
+}
+
+#[test]
+fn attention_under_the_pointer_is_read_while_a_map_runs() {
+    let laboratory = Rehearsal::default();
+    let worker = worker(&laboratory);
+    worker.send(map(1, "slow"));
+    until(&worker, has_begun(1));
+    // Another map waits: the pointer does not wait for that either.
+    worker.send(map(2, "slow"));
+    let asked = Instant::now();
+    worker.send(attention(3, "here"));
+    let events = until(&worker, ends(3));
+    assert!(
+        matches!(last(&events), Event::Finished { .. }),
+        "{events:?}"
+    );
+    let took = asked.elapsed();
+    assert!(took < Duration::from_millis(100), "it took {took:?}");
+    assert!(!events.iter().any(ends(1)), "the map went on");
+
+    // A fault in between is a message, and the map goes on.
+    worker.send(attention(4, "panic"));
+    let events = until(&worker, ends(4));
+    assert!(matches!(last(&events), Event::Failed { message, .. } if message.contains("fault")));
+    assert!(!events.iter().any(ends(1)), "the map went on");
+    worker.cancel(JobId(1));
+    let events = until(&worker, ends(1));
+    assert!(matches!(last(&events), Event::Cancelled { .. }));
+    worker.cancel(JobId(2));
+    until(&worker, ends(2));
+}
+
+#[test]
+fn attention_that_does_not_fit_beside_a_map_is_read_after_it() {
+    let laboratory = Rehearsal::default();
+    let worker = worker(&laboratory);
+    worker.send(map(1, "slow"));
+    until(&worker, has_begun(1));
+    // "large" wants nearly the whole budget.
+    worker.send(attention(2, "large"));
+    worker.send(attention(3, "here"));
+    until(
+        &worker,
+        |e| matches!(e, Event::Started { job } if *job == JobId(2)),
+    );
+    worker.cancel(JobId(1));
+    let events = until(&worker, ends(2));
+    let at = |job: u64| events.iter().position(ends(job));
+    assert!(at(1).expect("ended") < at(2).expect("ended"), "{events:?}");
+    assert!(at(1) < at(3), "what was asked later comes no sooner");
+    assert!(matches!(last(&events), Event::Finished { .. }));
 }
 
 #[test]

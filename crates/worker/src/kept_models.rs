@@ -1,4 +1,4 @@
-//! Models that stay open: the two used last, as far as memory goes.
+//! Models that stay open: the two used last, and small ones that are compared with each other, as far as memory goes.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use crate::protocol::OpenedModel;
 
-const MOST_KEPT: usize = 2;
+/// Kept whatever they hold.
+const ALWAYS_KEPT: usize = 2;
+/// Kept while they hold little together: restoration networks side by side, each asked in turn.
+const MOST_KEPT: usize = 12;
+const LITTLE_BYTES: u64 = 256 << 20;
 
 /// An open model and what it was opened from.
 #[derive(Debug)]
@@ -43,9 +47,9 @@ impl<M> KeptModels<M> {
         Some(kept)
     }
 
-    /// Closes models, the oldest first, until those left hold at most `bytes` and there is a place for one more.
+    /// Closes models, the oldest first, until those left hold at most `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: u64) {
-        while self.0.len() >= MOST_KEPT || (!self.0.is_empty() && self.bytes() > bytes) {
+        while !self.0.is_empty() && self.bytes() > bytes {
             self.0.pop_back();
         }
     }
@@ -54,7 +58,11 @@ impl<M> KeptModels<M> {
         self.forget(&kept.reference);
         let kept = Rc::new(kept);
         self.0.push_front(Rc::clone(&kept));
-        self.0.truncate(MOST_KEPT);
+        while self.0.len() > MOST_KEPT
+            || (self.0.len() > ALWAYS_KEPT && self.bytes() > LITTLE_BYTES)
+        {
+            self.0.pop_back();
+        }
         kept
     }
 
@@ -65,6 +73,15 @@ impl<M> KeptModels<M> {
     /// Closes all but one.
     pub(crate) fn keep_only(&mut self, reference: &str) {
         self.0.retain(|k| k.reference == reference);
+    }
+
+    /// Whether any of them has attention windows.
+    pub(crate) fn have_windows(&self) -> bool {
+        let windowed = |kept: &Rc<Kept<M>>| {
+            let image = kept.opened.image.as_ref();
+            image.is_some_and(|image| image.window.is_some())
+        };
+        self.0.iter().any(windowed)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -103,15 +120,27 @@ mod tests {
     }
 
     #[test]
-    fn two_are_kept_and_the_one_used_last_stays() {
+    fn two_large_ones_are_kept_and_the_one_used_last_stays() {
         let mut models = KeptModels::new();
-        models.put(model("a", 10));
-        models.put(model("b", 10));
+        models.put(model("a", LITTLE_BYTES));
+        models.put(model("b", LITTLE_BYTES));
         assert!(models.take_up("a", "same").is_some());
-        models.put(model("c", 10));
+        models.put(model("c", LITTLE_BYTES));
         assert!(models.find("a").is_some());
         assert!(models.find("b").is_none());
-        assert_eq!(models.bytes(), 20);
+        assert_eq!(models.bytes(), 2 * LITTLE_BYTES);
+    }
+
+    #[test]
+    fn small_ones_stay_beside_each_other() {
+        let mut models = KeptModels::new();
+        for reference in ["a", "b", "c", "d"] {
+            models.put(model(reference, 10));
+        }
+        assert_eq!(models.bytes(), 40);
+        models.put(model("large", LITTLE_BYTES));
+        assert!(models.find("large").is_some() && models.find("d").is_some());
+        assert!(models.find("c").is_none());
     }
 
     #[test]
@@ -127,8 +156,8 @@ mod tests {
         let mut models = KeptModels::new();
         models.put(model("a", 10));
         models.put(model("b", 10));
-        models.shrink_to(100);
-        assert!(models.find("a").is_none(), "there must be a place for one");
+        models.shrink_to(15);
+        assert!(models.find("a").is_none());
         assert!(models.find("b").is_some());
         models.shrink_to(5);
         assert_eq!(models.bytes(), 0);

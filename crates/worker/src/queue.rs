@@ -1,4 +1,4 @@
-//! Requests that wait, and the flag of the one that runs.
+//! Requests that wait, and the flags of those that run.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,8 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Request>,
-    running: Option<(JobId, Arc<AtomicBool>)>,
+    /// The job at work, and one that is answered in between.
+    running: Vec<(JobId, Arc<AtomicBool>)>,
     closed: bool,
 }
 
@@ -57,9 +58,8 @@ impl Queue {
                 .iter()
                 .position(|r| matches!(r, Request::Tokenize { .. }));
             if let Some(request) = state.waiting.remove(quick.unwrap_or(0)) {
-                let cancel = Arc::new(AtomicBool::new(false));
-                state.running = job_of(&request).map(|job| (job, Arc::clone(&cancel)));
-                return Some(Taken { request, cancel });
+                state.running.clear();
+                return Some(state.begin(request));
             }
             state = self
                 .changed
@@ -68,23 +68,27 @@ impl Queue {
         }
     }
 
-    /// Takes a request that passes `wanted`, without waiting and without touching the running job.
-    pub(crate) fn take_if(&self, wanted: impl Fn(&Request) -> bool) -> Option<Request> {
+    /// Takes a request that passes `wanted`, without waiting and beside the running job.
+    pub(crate) fn take_if(&self, wanted: impl Fn(&Request) -> bool) -> Option<Taken> {
         let mut state = self.lock();
         let at = state.waiting.iter().position(wanted)?;
-        state.waiting.remove(at)
+        let request = state.waiting.remove(at)?;
+        Some(state.begin(request))
     }
 
-    /// Says that the running job has ended.
+    /// Says that every running job has ended.
     pub(crate) fn done(&self) {
-        self.lock().running = None;
+        self.lock().running.clear();
+    }
+
+    /// Says that a job that was answered in between has ended.
+    pub(crate) fn done_between(&self, job: JobId) {
+        self.lock().running.retain(|(running, _)| *running != job);
     }
 
     pub(crate) fn cancel(&self, job: JobId) -> Found {
         let mut state = self.lock();
-        if let Some((running, flag)) = &state.running
-            && *running == job
-        {
+        if let Some((_, flag)) = state.running.iter().find(|(running, _)| *running == job) {
             flag.store(true, Ordering::Relaxed);
             return Found::Running;
         }
@@ -102,7 +106,7 @@ impl Queue {
         let mut state = self.lock();
         state.closed = true;
         state.waiting.clear();
-        if let Some((_, flag)) = &state.running {
+        for (_, flag) in &state.running {
             flag.store(true, Ordering::Relaxed);
         }
         self.changed.notify_all();
@@ -110,6 +114,17 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A request with its flag, among those that run if it is a job.
+    fn begin(&mut self, request: Request) -> Taken {
+        let cancel = Arc::new(AtomicBool::new(false));
+        if let Some(job) = job_of(&request) {
+            self.running.push((job, Arc::clone(&cancel)));
+        }
+        Taken { request, cancel }
     }
 }
 
@@ -176,6 +191,22 @@ mod tests {
         assert!(taken.cancel.load(Ordering::Relaxed));
         queue.done();
         assert_eq!(queue.cancel(JobId(1)), Found::Nowhere);
+    }
+
+    #[test]
+    fn a_job_in_between_has_a_flag_of_its_own() {
+        let queue = Queue::default();
+        queue.push(start(1));
+        queue.push(start(2));
+        let long = queue.next().expect("open");
+        let between = queue
+            .take_if(|r| job_of(r) == Some(JobId(2)))
+            .expect("it waits");
+        assert_eq!(queue.cancel(JobId(2)), Found::Running);
+        assert!(between.cancel.load(Ordering::Relaxed) && !long.cancel.load(Ordering::Relaxed));
+        queue.done_between(JobId(2));
+        assert_eq!(queue.cancel(JobId(2)), Found::Nowhere);
+        assert_eq!(queue.cancel(JobId(1)), Found::Running);
     }
 
     #[test]

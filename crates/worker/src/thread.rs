@@ -1,12 +1,13 @@
 //! What happens on the worker's thread.
 
 use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use whyfinder_experiment::Experiment;
+use whyfinder_experiment::{Experiment, ImageMethod, InstrumentSettings, Outcome};
 
 use crate::answers::Answers;
 use crate::fingerprint;
@@ -17,6 +18,10 @@ use crate::observer::PacedObserver;
 use crate::outcomes::Outcomes;
 use crate::protocol::{Estimate, Event, JobId, Request, Tokenized};
 use crate::queue::{Queue, Taken};
+
+/// The share of the budget that is kept free while a map runs, so that one pass of a network with attention windows can
+/// be looked into in between.
+const FREE_BETWEEN: u64 = 16;
 
 /// Serves requests until the queue is closed.
 pub(crate) fn serve<L: Laboratory>(
@@ -31,7 +36,8 @@ pub(crate) fn serve<L: Laboratory>(
         answers,
         budget_bytes,
         models: KeptModels::new(),
-        outcomes: Outcomes::new((budget_bytes / 8).min(1 << 30)),
+        outcomes: RefCell::new(Outcomes::new((budget_bytes / 8).min(1 << 30))),
+        free_bytes: Cell::new(0),
     };
     while let Some(Taken { request, cancel }) = queue.next() {
         let served = catch_unwind(AssertUnwindSafe(|| {
@@ -64,7 +70,20 @@ struct Thread<'a, L: Laboratory> {
     answers: &'a Answers,
     budget_bytes: u64,
     models: KeptModels<L::Model>,
-    outcomes: Outcomes,
+    outcomes: RefCell<Outcomes>,
+    /// What may be held by a job that is answered between two pieces of the running one.
+    free_bytes: Cell<u64>,
+}
+
+/// Whether an experiment is one pass that somebody who points at a picture waits for.
+fn is_one_pass(experiment: &Experiment) -> bool {
+    matches!(
+        experiment.instrument,
+        InstrumentSettings::Image {
+            method: ImageMethod::WindowAttention(_),
+            ..
+        }
+    )
 }
 
 impl<L: Laboratory> Thread<'_, L> {
@@ -153,7 +172,8 @@ impl<L: Laboratory> Thread<'_, L> {
         cancel: &AtomicBool,
     ) -> Result<Event, Failure> {
         let key = self.key(&experiment);
-        if let Some(outcome) = self.outcomes.get(&key) {
+        let known = self.outcomes.borrow_mut().get(&key);
+        if let Some(outcome) = known {
             self.answers.send(Event::Started { job });
             return Ok(Event::Finished {
                 job,
@@ -179,16 +199,22 @@ impl<L: Laboratory> Thread<'_, L> {
         if cancel.load(Ordering::Relaxed) {
             return Err(Failure::Cancelled);
         }
-        let measured = match self.measure(job, &kept, &experiment, cancel) {
-            Err(Failure::TooLarge(_)) if self.models.bytes() > kept.opened.bytes => {
-                // The memory of a model that is only kept for later may be just what is missing.
-                self.models.keep_only(&kept.reference);
-                self.measure(job, &kept, &experiment, cancel)
+        let free = match &experiment.instrument {
+            InstrumentSettings::Image { .. } if self.models.have_windows() => {
+                self.budget_bytes / FREE_BETWEEN
             }
-            measured => measured,
+            _ => 0,
         };
+        let mut measured = self.measure(job, &kept, &experiment, cancel, free);
+        if matches!(measured, Err(Failure::TooLarge(_)))
+            && (free > 0 || self.models.bytes() > kept.opened.bytes)
+        {
+            // The memory of a model that is only kept for later may be just what is missing.
+            self.models.keep_only(&kept.reference);
+            measured = self.measure(job, &kept, &experiment, cancel, 0);
+        }
         let outcome = Arc::new(measured?);
-        self.outcomes.put(key, Arc::clone(&outcome));
+        self.outcomes.borrow_mut().put(key, Arc::clone(&outcome));
         Ok(Event::Finished {
             job,
             outcome,
@@ -196,47 +222,109 @@ impl<L: Laboratory> Thread<'_, L> {
         })
     }
 
+    /// Carries out an experiment, and leaves `free` bytes of the budget to what is answered in between.
     fn measure(
         &self,
         job: JobId,
         kept: &Kept<L::Model>,
         experiment: &Experiment,
         cancel: &AtomicBool,
-    ) -> Result<whyfinder_experiment::Outcome, Failure> {
+        free: u64,
+    ) -> Result<Outcome, Failure> {
         let send = |report| self.answers.send(Event::Report { job, report });
         let between = || self.answer_what_takes_no_time();
         let mut observer = PacedObserver::new(cancel, &send, &between);
         let others = self.models.bytes().saturating_sub(kept.opened.bytes);
-        let budget = self.budget_bytes.saturating_sub(others);
+        let budget = self.budget_bytes.saturating_sub(others + free);
+        self.free_bytes.set(free);
         let outcome = self
             .laboratory
             .measure(&kept.model, experiment, budget, &mut observer);
+        self.free_bytes.set(0);
         observer.flush();
         outcome
     }
 
-    /// Splits text with a model that is open, and says that a model is open, between two pieces of a job.
+    /// Between two pieces of a job: splits text with a model that is open, says that a model is open, and looks into
+    /// one pass where the pointer is.
     fn answer_what_takes_no_time(&self) {
         let is_quick = |request: &Request| match request {
             Request::Open { model } | Request::Tokenize { model, .. } => {
                 self.models.find(model).is_some()
             }
-            _ => false,
+            Request::Start { experiment, .. } => {
+                is_one_pass(experiment)
+                    && self.free_bytes.get() > 0
+                    && self.models.find(&experiment.model).is_some()
+            }
+            Request::Estimate { .. } | Request::Tiles(_) => false,
         };
-        while let Some(request) = self.queue.take_if(is_quick) {
-            let (Request::Open { model } | Request::Tokenize { model, .. }) = &request else {
-                continue;
-            };
-            let Some(kept) = self.models.find(model) else {
-                continue;
-            };
+        while let Some(Taken { request, cancel }) = self.queue.take_if(is_quick) {
             match request {
-                Request::Open { .. } => {
-                    self.answers.send(Event::Opened(Arc::clone(&kept.opened)));
+                Request::Open { model } => {
+                    if let Some(kept) = self.models.find(&model) {
+                        self.answers.send(Event::Opened(Arc::clone(&kept.opened)));
+                    }
                 }
-                request => tokenize(&self.laboratory, &kept.model, request, self.answers),
+                Request::Tokenize { ref model, .. } => {
+                    if let Some(kept) = self.models.find(model) {
+                        tokenize(&self.laboratory, &kept.model, request, self.answers);
+                    }
+                }
+                Request::Start { job, experiment } => {
+                    let done = catch_unwind(AssertUnwindSafe(|| {
+                        self.look_into(job, &experiment, &cancel)
+                    }));
+                    let done =
+                        done.unwrap_or_else(|panic| Err(Failure::Because(fault(panic.as_ref()))));
+                    self.queue.done_between(job);
+                    if matches!(done, Err(Failure::TooLarge(_))) {
+                        // There may be room once the running job has ended.
+                        self.free_bytes.set(0);
+                        self.queue.push(Request::Start { job, experiment });
+                    } else {
+                        self.end(job, done, &cancel);
+                    }
+                }
+                Request::Estimate { .. } | Request::Tiles(_) => {}
             }
         }
+    }
+
+    /// One pass of an open model within the memory that was left free for it.
+    fn look_into(
+        &self,
+        job: JobId,
+        experiment: &Experiment,
+        cancel: &AtomicBool,
+    ) -> Result<Event, Failure> {
+        let Some(kept) = self.models.find(&experiment.model) else {
+            return Err(Failure::because("The network is no longer open."));
+        };
+        self.answers.send(Event::Started { job });
+        let key = self.key(experiment);
+        let known = self.outcomes.borrow_mut().get(&key);
+        let cached = known.is_some();
+        let outcome = match known {
+            Some(outcome) => outcome,
+            None => {
+                let send = |report| self.answers.send(Event::Report { job, report });
+                let mut observer = PacedObserver::new(cancel, &send, &|| {});
+                let budget = self.free_bytes.get() + kept.opened.bytes;
+                let measured =
+                    self.laboratory
+                        .measure(&kept.model, experiment, budget, &mut observer);
+                observer.flush();
+                let outcome = Arc::new(measured?);
+                self.outcomes.borrow_mut().put(key, Arc::clone(&outcome));
+                outcome
+            }
+        };
+        Ok(Event::Finished {
+            job,
+            outcome,
+            cached,
+        })
     }
 
     /// The experiment word for word, and the state of the files that it names.

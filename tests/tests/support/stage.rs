@@ -41,9 +41,24 @@ pub(crate) struct Stage {
     pub(crate) maps: Vec<(JobId, Experiment)>,
     /// Passes over pictures end with this sentence, if it is set.
     pub(crate) refuse_pictures: Option<String>,
+    /// What reads attention is left waiting.
+    pub(crate) hold_attention: bool,
+    held_attention: Vec<(JobId, Experiment)>,
 }
 
 impl Stage {
+    /// A fresh window on a network; dialogs give others to compare with it.
+    pub(crate) fn comparing(
+        width: f32,
+        height: f32,
+        scale: f32,
+        network: &str,
+        others: &[&str],
+    ) -> Self {
+        let answers = others.iter().map(|path| Answer::Picked(path.into()));
+        Self::opening(width, height, scale, answers.collect(), &[network])
+    }
+
     /// A fresh window of this size in points.
     pub(crate) fn new(width: f32, height: f32, scale: f32, answers: Vec<Answer>) -> Self {
         Self::opening(width, height, scale, answers, &[])
@@ -80,6 +95,8 @@ impl Stage {
             hold_runs: false,
             maps: Vec::new(),
             refuse_pictures: None,
+            hold_attention: false,
+            held_attention: Vec::new(),
         };
         stage.settle();
         stage
@@ -128,6 +145,7 @@ impl Stage {
             self.traces.retain(|(id, _)| *id != job);
             self.runs.retain(|(id, _)| *id != job);
             self.maps.retain(|(id, _)| *id != job);
+            self.held_attention.retain(|(id, _)| *id != job);
             self.worker.answer(Event::Cancelled { job });
         }
         busy
@@ -187,6 +205,10 @@ impl Stage {
             InstrumentSettings::Image {
                 method: ImageMethod::WindowAttention(_),
                 ..
+            } if self.hold_attention => self.held_attention.push((job, experiment)),
+            InstrumentSettings::Image {
+                method: ImageMethod::WindowAttention(_),
+                ..
             } => {
                 let outcome = image_answers::attention(experiment);
                 self.finish_at_once(job, outcome);
@@ -211,6 +233,14 @@ impl Stage {
                 self.traces.push((job, experiment));
             }
         }
+    }
+
+    /// Reads the attention that was left waiting.
+    pub(crate) fn answer_attention(&mut self) {
+        for (job, experiment) in std::mem::take(&mut self.held_attention) {
+            self.finish_at_once(job, image_answers::attention(experiment));
+        }
+        self.settle();
     }
 
     fn finish_at_once(&self, job: JobId, outcome: Outcome) {

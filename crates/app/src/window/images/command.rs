@@ -7,6 +7,7 @@ use egui::ColorImage;
 use whyfinder_experiment::ImageSource;
 
 use super::asking::ImageQuestion;
+use super::state::PixelOf;
 use crate::maps::{Cell, Region};
 
 /// One thing to do; what each does stands in `applying`.
@@ -48,10 +49,10 @@ pub enum ImageCommand {
     FlipPolarity,
     /// Draws another part of the method's answer.
     ShowPart(usize),
-    /// The pointer is on this pixel of the output, or on none.
-    PointAt(Option<[usize; 2]>),
+    /// The pointer is on this pixel, or on none.
+    PointAt(Option<PixelOf>),
     /// Keeps the attention of this pixel in place, or lets it follow the pointer.
-    Pin(Option<[usize; 2]>),
+    Pin(Option<PixelOf>),
     /// Shows the other networks' maps as differences from the active one's.
     ShowDifferences(bool),
 }

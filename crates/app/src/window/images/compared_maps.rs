@@ -48,10 +48,11 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>, room: Rect, size: [usize; 2
         within(ui, upper, ("map", i), |ui| {
             panel_heading(ui, view, network, i, data.as_ref());
             let on_map = map(ui, view, network, data.as_ref(), size, block, Some(scale));
-            pointed = pointed.or(on_map);
+            pointed = pointed.or(on_map.map(|pixel| (network.as_str(), pixel)));
         });
         within(ui, lower, ("output", i), |ui| {
-            pointed = pointed.or(output_view::show(ui, view, network, size, block, true));
+            let on_output = output_view::show(ui, view, network, size, block, true);
+            pointed = pointed.or(on_output.map(|pixel| (network.as_str(), pixel)));
         });
     }
     pointed_at::note(view, pointed);

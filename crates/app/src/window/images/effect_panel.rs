@@ -124,7 +124,7 @@ fn alone(ui: &mut Ui, view: &mut View<'_>, room: Rect, network: &str, size: [usi
         });
         on_output = output_view::show(ui, view, network, size, block, true);
     });
-    pointed_at::note(view, on_map.or(on_output));
+    pointed_at::note(view, on_map.or(on_output).map(|pixel| (network, pixel)));
     let below = room.top() + HEADING + height + 6.0;
     let bar = Rect::from_min_size(
         pos2(room.left(), below),
@@ -312,7 +312,7 @@ pub(crate) fn map(
     {
         view.push(Command::Image(ImageCommand::SetRegion(region)));
     }
-    pointed_at::pin(view, response.clicked);
+    pointed_at::pin(view, network, response.clicked);
     if let Some(message) = result.and_then(|r| r.map_failure.as_deref()) {
         let place = response.place.frame.shrink(12.0);
         within(ui, place, "failure", |ui| {

@@ -1,13 +1,15 @@
 //! The jobs behind what is asked about a picture: what is begun, what is known already, what is no longer wanted.
 
+use std::time::Instant;
+
 use whyfinder_experiment::Experiment;
 use whyfinder_worker::{JobId, Request};
 
 use super::methods::MethodName;
 use super::results::{MapResult, Restored};
-use super::state::{ImageJob, Part};
+use super::state::{ImageJob, Part, PixelOf};
 use crate::window::application::Application;
-use crate::window::state::Job;
+use crate::window::state::{Job, Phase};
 
 /// Maps that would take longer than this wait for Run, seconds.
 pub(crate) const PATIENCE: f64 = 60.0;
@@ -64,22 +66,21 @@ impl Application {
         }
     }
 
-    /// Reads the attention of every network with windows, once the output is known; a single pass each.
+    /// Reads the attention that is shown, once the output is known; a single pass.
     pub(in crate::window) fn attend(&mut self) {
-        for network in self.networks_in_turn() {
+        let q = &self.state.question.images;
+        if let Some(network) = self.state.images.attending(q) {
+            let network = network.to_string();
             self.attend_with(&network);
         }
     }
 
-    /// Reads the active network's attention where the pointer is, one place after the other; while there is other work
-    /// to do the pointer waits.
+    /// Reads the attention where the pointer is, one place after the other: what has begun is let finish, what still
+    /// waits is asked anew.
     pub(in crate::window) fn attend_to_pointer(&mut self) {
-        if self.state.jobs.busy() {
-            return;
-        }
-        if let Some(network) = self.state.question.images.active_network() {
-            let network = network.to_string();
-            self.attend_with(&network);
+        let begun = |j: &ImageJob| j.part == Part::Attention && j.job.phase != Phase::Queued;
+        if !self.state.jobs.images.iter().any(begun) {
+            self.attend();
         }
     }
 
@@ -87,19 +88,35 @@ impl Application {
         let Some([width, height]) = self.output_size() else {
             return;
         };
-        if self.state.images.window(network).is_none() {
-            return;
-        }
-        let inside = |&[x, y]: &[usize; 2]| x < width && y < height;
-        let pixel = self.state.images.attended().filter(inside);
+        let there = |at: &&PixelOf| {
+            let [x, y] = at.pixel;
+            at.network == network && x < width && y < height
+        };
+        let pixel = self.state.images.attended().filter(there);
+        let pixel = pixel.map(|at| at.pixel);
         let seed = self.state.question.seed;
         let wanted = self.state.question.images.attending(network, seed, pixel);
         let Some(wanted) = wanted else { return };
         let result = self.state.images.results.of(network);
         let attention = result.and_then(|n| n.attention.as_ref());
         if !attention.is_some_and(|a| a.experiment == wanted && a.complete) {
+            self.end_attention_of_others(network);
             self.start(network, Part::Attention, wanted);
         }
+    }
+
+    /// The pointer has moved on to another network's panel.
+    fn end_attention_of_others(&mut self, network: &str) {
+        let others = |j: &&ImageJob| j.part == Part::Attention && j.network != network;
+        let others: Vec<JobId> = self
+            .state
+            .jobs
+            .images
+            .iter()
+            .filter(others)
+            .map(|j| j.job.id)
+            .collect();
+        others.into_iter().for_each(|id| self.end_image_job(id));
     }
 
     /// Repeats the selected block's interventions for their pictures, once the active network's map is there.
@@ -201,6 +218,7 @@ impl Application {
             network: network.to_string(),
             part,
             job: Job::queued(job),
+            asked: Instant::now(),
         });
         let result = self.state.images.results.of_mut(network);
         let pending = match part {

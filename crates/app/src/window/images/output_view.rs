@@ -65,6 +65,6 @@ pub(crate) fn show(
     {
         view.push(Command::Image(ImageCommand::SetRegion(region)));
     }
-    pointed_at::pin(view, response.clicked);
+    pointed_at::pin(view, network, response.clicked);
     response.hovered
 }

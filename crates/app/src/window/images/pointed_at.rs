@@ -3,34 +3,38 @@
 use whyfinder_experiment::{Axis, Field, Labels};
 
 use super::command::ImageCommand;
+use super::state::PixelOf;
 use crate::maps::Region;
 use crate::window::command::Command;
 use crate::window::state::State;
 use crate::window::view::View;
 
-/// A pixel as the active network's input tells it from others, if that network has attention windows.
-fn of_active(view: &View<'_>, [x, y]: [usize; 2]) -> Option<[usize; 2]> {
+/// A pixel of a network's panel as the input of the network with attention windows tells it from others; `None` where no
+/// network of the list has any.
+fn of_panel(view: &View<'_>, network: &str, [x, y]: [usize; 2]) -> Option<PixelOf> {
     let images = &view.state.images;
-    let active = view.state.question.images.active_network()?;
-    images.window(active)?;
-    let scale = images.scale(active);
-    Some([x / scale * scale, y / scale * scale])
+    let network = images.windowed(&view.state.question.images, Some(network))?;
+    let scale = images.scale(network);
+    Some(PixelOf {
+        network: network.to_string(),
+        pixel: [x / scale * scale, y / scale * scale],
+    })
 }
 
-/// Notes where the pointer is.
-pub(crate) fn note(view: &mut View<'_>, pixel: Option<[usize; 2]>) {
-    let pixel = pixel.and_then(|pixel| of_active(view, pixel));
-    if pixel != view.state.images.pointed {
-        view.push(Command::Image(ImageCommand::PointAt(pixel)));
+/// Notes where the pointer is: the panel's network and the pixel.
+pub(crate) fn note(view: &mut View<'_>, at: Option<(&str, [usize; 2])>) {
+    let pointed = at.and_then(|(network, pixel)| of_panel(view, network, pixel));
+    if pointed != view.state.images.pointed {
+        view.push(Command::Image(ImageCommand::PointAt(pointed)));
     }
 }
 
-/// Keeps the attention of a pixel that was clicked; a second click on it lets go.
-pub(crate) fn pin(view: &mut View<'_>, clicked: Option<[usize; 2]>) {
-    let Some(pixel) = clicked.and_then(|pixel| of_active(view, pixel)) else {
+/// Keeps the attention of a pixel that was clicked in a network's panel; a second click on it lets go.
+pub(crate) fn pin(view: &mut View<'_>, network: &str, clicked: Option<[usize; 2]>) {
+    let Some(pixel) = clicked.and_then(|pixel| of_panel(view, network, pixel)) else {
         return;
     };
-    let again = view.state.images.pinned == Some(pixel);
+    let again = view.state.images.pinned.as_ref() == Some(&pixel);
     let pinned = (!again).then_some(pixel);
     view.push(Command::Image(ImageCommand::Pin(pinned)));
 }
@@ -39,9 +43,11 @@ pub(crate) fn pin(view: &mut View<'_>, clicked: Option<[usize; 2]>) {
 /// answer once it is there, until then the window of layers that do not shift theirs.
 pub(crate) fn windows(state: &State, network: &str, [width, height]: [usize; 2]) -> Vec<Region> {
     let images = &state.images;
-    let (Some(side), Some([x, y])) = (images.window(network), images.attended()) else {
+    let here = images.attended().filter(|at| at.network == network);
+    let (Some(side), Some(&PixelOf { pixel, .. })) = (images.window(network), here) else {
         return Vec::new();
     };
+    let [x, y] = pixel;
     if x >= width || y >= height {
         return Vec::new();
     }

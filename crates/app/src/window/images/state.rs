@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use whyfinder_experiment::Experiment;
 use whyfinder_worker::protocol::{Estimate, OpenedModel};
@@ -29,12 +30,21 @@ pub struct Images {
     pub differences: bool,
     /// Which part of a method's answer is drawn, where it is not the first.
     pub parts: HashMap<MethodName, usize>,
-    /// The pixel of the output that the pointer is on, as far as the input tells pixels apart.
-    pub pointed: Option<[usize; 2]>,
+    /// The pixel that the pointer is on.
+    pub pointed: Option<PixelOf>,
     /// The pixel whose window attention stays in place when the pointer moves on.
-    pub pinned: Option<[usize; 2]>,
+    pub pinned: Option<PixelOf>,
     /// What the active network's map would cost, and of which experiment.
     pub estimate: Option<(Box<Experiment>, Estimate)>,
+}
+
+/// A pixel of the output of a network with attention windows, as far as the network's input tells pixels apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PixelOf {
+    /// Reference of the network.
+    pub network: String,
+    /// x and y.
+    pub pixel: [usize; 2],
 }
 
 /// Work on a picture that was asked for and has not ended.
@@ -44,6 +54,7 @@ pub struct ImageJob {
     pub network: String,
     pub part: Part,
     pub job: Job,
+    pub asked: Instant,
 }
 
 /// What a job on a picture is for.
@@ -83,9 +94,23 @@ impl Images {
             .unwrap_or_else(|| question.method.first_part())
     }
 
-    /// The pixel of the output whose attention is read; `None` is the region's middle.
-    pub fn attended(&self) -> Option<[usize; 2]> {
-        self.pinned.or(self.pointed)
+    /// The pixel whose attention is read; `None` is the region's middle.
+    pub fn attended(&self) -> Option<&PixelOf> {
+        self.pinned.as_ref().or(self.pointed.as_ref())
+    }
+
+    /// The network of a list whose window attention is shown where the pointer is on `pointed`'s panel or on none: that
+    /// one if it has attention windows, else the active one, else the first that has.
+    pub fn windowed<'a>(&self, q: &'a ImageQuestion, pointed: Option<&'a str>) -> Option<&'a str> {
+        let all = q.networks.iter().map(String::as_str);
+        let named = pointed.filter(|p| q.networks.iter().any(|n| n == p));
+        let mut candidates = named.into_iter().chain(q.active_network()).chain(all);
+        candidates.find(|network| self.window(network).is_some())
+    }
+
+    /// The network whose window attention is shown.
+    pub fn attending<'a>(&'a self, q: &'a ImageQuestion) -> Option<&'a str> {
+        self.windowed(q, self.attended().map(|at| at.network.as_str()))
     }
 
     /// Side of a network's attention windows in the input's pixels, if it has any.

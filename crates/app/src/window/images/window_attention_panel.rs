@@ -1,14 +1,18 @@
 //! What one pixel reads inside its attention window, head by head, in networks that have such windows.
 
+use std::time::Duration;
+
 use egui::{RichText, ScrollArea, Ui};
 use whyfinder_experiment::{Axis, Field, Labels};
 
 use super::command::ImageCommand;
-use super::results::ATTENTION;
+use super::results::{ATTENTION, MapResult};
+use super::state::{ImageJob, Part, PixelOf};
 use crate::maps::look::DataKey;
 use crate::maps::{Cell, SmallWeights, weights_strip};
 use crate::window::command::Command;
 use crate::window::controls::{empty_state, text_button};
+use crate::window::state::Phase;
 use crate::window::view::View;
 
 /// The parts of a layer's name that tell it from others: `layers.0 blocks.1`.
@@ -26,61 +30,83 @@ fn short(layer: &str) -> String {
     }
 }
 
-/// Which pixel of the input it is, and why that one.
+/// A reading that waits longer than this is said to wait.
+const SOON: Duration = Duration::from_millis(400);
+
+/// Which network and which pixel of its input it is, and why that one.
 pub(crate) fn describe(view: &View<'_>) -> String {
     let images = &view.state.images;
-    let active = view.state.question.images.active_network();
-    let Some((network, side)) = active.and_then(|n| Some((n, images.window(n)?))) else {
+    let q = &view.state.question.images;
+    let Some(network) = images.attending(q) else {
         return String::new();
     };
-    let result = images.results.of(network);
-    let answer = result
+    let name = match q.networks.len() {
+        0 | 1 => String::new(),
+        _ => format!("{} · ", images.name(network)),
+    };
+    let place = match answer(view, network).and_then(MapResult::pixel) {
+        Some([x, y]) => {
+            let scale = images.scale(network);
+            let here = |at: &Option<PixelOf>| {
+                let at = at.as_ref().filter(|at| at.network == network);
+                at.is_some_and(|at| at.pixel == [x * scale, y * scale])
+            };
+            let why = if here(&images.pinned) {
+                " · pinned"
+            } else if here(&images.pointed) {
+                " · pointer"
+            } else if images.attended().is_none() {
+                " · middle"
+            } else {
+                ""
+            };
+            format!("at {x}, {y}{why}")
+        }
+        None => {
+            let side = images.window(network).unwrap_or_default();
+            format!("windows of {side} × {side}")
+        }
+    };
+    let waits = |j: &ImageJob| {
+        j.part == Part::Attention && j.job.phase == Phase::Queued && j.asked.elapsed() > SOON
+    };
+    let waiting = match view.state.jobs.images.iter().any(waits) {
+        true => " · the next after this run",
+        false => "",
+    };
+    format!("{name}{place}{waiting}")
+}
+
+/// What is known of a network's attention.
+fn answer<'a>(view: &View<'a>, network: &str) -> Option<&'a MapResult> {
+    let result = view.state.images.results.of(network);
+    result
         .filter(|r| r.restore_failure.is_none())
-        .and_then(|r| r.attention.as_ref());
-    let Some([x, y]) = answer.and_then(|a| a.pixel()) else {
-        return format!("windows of {side} × {side}");
-    };
-    let scale = images.scale(network);
-    let here = |at: Option<[usize; 2]>| at == Some([x * scale, y * scale]);
-    let why = if here(images.pinned) {
-        "pinned"
-    } else if here(images.pointed) {
-        "pointer"
-    } else {
-        "middle"
-    };
-    format!("at {x}, {y} · {why}")
+        .and_then(|r| r.attention.as_ref())
 }
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     let q = &view.state.question.images;
     let active = q.active_network().unwrap_or_default();
-    let name = view.state.images.name(active);
-    let map = view
-        .state
-        .images
-        .results
-        .of(active)
-        .filter(|r| r.restore_failure.is_none())
-        .and_then(|r| r.attention.as_ref());
+    let attending = view.state.images.attending(q);
+    let map = attending.and_then(|network| answer(view, network));
     let layers: Vec<_> = map
         .map(|m| m.attention_layers().collect())
         .unwrap_or_default();
     if layers.is_empty() {
-        let has_windows = view
-            .state
-            .images
-            .opened
-            .get(active)
-            .and_then(|m| m.image.as_ref())
-            .is_some_and(|i| i.window.is_some());
-        let sentence = if has_windows {
+        let sentence = if attending.is_some() {
             "Point at the picture or the map: what the pixel there attends to inside its window is read at once."
                 .to_string()
         } else {
-            format!(
-                "{name} has no attention windows: it reads its surroundings through convolutions alone."
-            )
+            match q.networks.len() {
+                0 | 1 => format!(
+                    "{} has no attention windows: it reads its surroundings through convolutions alone.",
+                    view.state.images.name(active)
+                ),
+                _ => "None of these networks has attention windows: they read their surroundings through \
+                      convolutions alone."
+                    .to_string(),
+            }
         };
         empty_state(ui, view.theme, "Window attention", &sentence, None);
         return;
@@ -111,7 +137,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             let size = rows * cols;
             let maps: Vec<SmallWeights<'_>> = (0..heads)
                 .map(|h| SmallWeights {
-                    key: DataKey::new(("window-attention", active, layer), version),
+                    key: DataKey::new(("window-attention", attending, layer), version),
                     label: &labels[h],
                     caption: &captions[h],
                     rows,

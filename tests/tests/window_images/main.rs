@@ -1,6 +1,9 @@
 //! The window for image networks, used as a person would: by what is written on it.
 
-#[path = "support/stage.rs"]
+mod arriving;
+mod drawn;
+mod pointing;
+#[path = "../support/stage.rs"]
 mod stage;
 
 use std::path::PathBuf;
@@ -12,8 +15,6 @@ use stage::image_answers::{self, UNTOUCHED, effect};
 use whyfinder::maps::{Cell, Region};
 use whyfinder::window::State;
 use whyfinder::window::dialogs::Answer;
-use whyfinder::window::images::PictureRole;
-use whyfinder_experiment::ImageSource;
 
 const NETWORK: &str = "demo:sr-window";
 const MAP: &str = "Effect on the region, sr-window";
@@ -21,9 +22,8 @@ const OUTPUT: &str = "Output of sr-window";
 
 /// A window on one network, which opens with a bundled picture; dialogs give networks to compare with.
 fn opened(width: f32, height: f32, scale: f32) -> Stage {
-    let answers = ["/nets/sr-local.pth", "/nets/sr-channel.pth"];
-    let answers = answers.map(|path| Answer::Picked(PathBuf::from(path)));
-    Stage::opening(width, height, scale, answers.to_vec(), &[NETWORK])
+    let others = ["/nets/sr-local.pth", "/nets/sr-channel.pth"];
+    Stage::comparing(width, height, scale, NETWORK, &others)
 }
 
 fn small() -> Stage {
@@ -362,67 +362,6 @@ fn what_fails_is_said_where_it_was_to_be_seen() {
     stage.window.get_by_label(OUTPUT);
 }
 
-/// The window's attention: where it is of, by the labels of its panel.
-fn attention_of(stage: &Stage) -> [usize; 2] {
-    let result = state(stage).images.results.of(NETWORK).expect("known");
-    let attention = result.attention.as_ref().expect("read");
-    attention.pixel().expect("of a pixel")
-}
-
-#[test]
-fn the_attention_follows_the_pointer_until_it_is_pinned() {
-    let mut stage = small();
-    assert_eq!(attention_of(&stage), [32, 32], "the region's middle");
-    let rect = stage.window.get_by_label(OUTPUT).rect();
-    let go = |stage: &mut Stage, x: f32, y: f32| {
-        stage.window.hover_at(pixel(rect, x, y));
-        stage.settle();
-    };
-    go(&mut stage, 41.0, 202.0);
-    assert_eq!(attention_of(&stage), [10, 50]);
-    stage.window.get_by_label_contains("at 10, 50 · pointer");
-    assert!(state(&stage).jobs.current().is_none(), "no bar at the foot");
-    let at = pixel(rect, 41.0, 202.0);
-    stage.window.drag_at(at);
-    stage.window.run_steps(1);
-    stage.window.drop_at(at);
-    stage.settle();
-    go(&mut stage, 150.0, 60.0);
-    assert_eq!(attention_of(&stage), [10, 50], "pinned");
-    stage.window.get_by_label_contains("at 10, 50 · pinned");
-    stage.window.get_by_label("Unpin").click();
-    stage.settle();
-    assert_eq!(attention_of(&stage), [32, 32]);
-    // On the map as on the output.
-    let rect = stage.window.get_by_label(MAP).rect();
-    stage.window.hover_at(pixel(rect, 150.0, 60.0));
-    stage.settle();
-    assert_eq!(attention_of(&stage), [37, 15]);
-}
-
-#[test]
-fn the_region_is_dragged_on_the_map_too() {
-    let mut stage = mapped();
-    let rect = stage.window.get_by_label(MAP).rect();
-    let (from, to) = (pixel(rect, 128.0, 128.0), pixel(rect, 144.0, 104.0));
-    drag(&mut stage, from, to);
-    assert_eq!(region(&stage), Region::new(128, 88, 32, 32));
-    stage.finish_maps();
-    // Beside it a new one is drawn; inside it a click is on the block.
-    let (from, to) = (pixel(rect, 20.5, 30.5), pixel(rect, 51.5, 69.5));
-    drag(&mut stage, from, to);
-    assert_eq!(region(&stage), Region::new(20, 30, 32, 40));
-    stage.finish_maps();
-    let at = pixel(rect, 36.0, 44.0);
-    stage.window.drag_at(at);
-    stage.window.run_steps(1);
-    stage.window.drop_at(at);
-    stage.settle();
-    assert_eq!(state(&stage).images.block, Some(Cell::new(5, 4)));
-    assert_eq!(region(&stage), Region::new(20, 30, 32, 40));
-    stage.window.get_by_label(&format!("Region over {MAP}"));
-}
-
 #[test]
 fn parts_of_an_answer_are_drawn_with_their_errors() {
     let mut stage = small();
@@ -479,191 +418,4 @@ fn parts_of_an_answer_are_drawn_with_their_errors() {
         .window
         .get_by_label("Local attribution, density, sr-window");
     stage.picture("images_density");
-}
-
-/// A path let go over the window.
-#[derive(Debug)]
-struct Dropped(PathBuf);
-
-impl egui::DroppedFile for Dropped {
-    fn path(&self) -> &std::path::Path {
-        &self.0
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        std::fs::read(&self.0).map_err(|e| e.to_string())
-    }
-}
-
-fn drop_on(stage: &mut Stage, paths: &[PathBuf]) {
-    for path in paths {
-        let file = std::sync::Arc::new(Dropped(path.clone()));
-        stage.window.input_mut().dropped_files.push(file);
-    }
-    stage.window.step();
-    stage.settle();
-}
-
-#[test]
-fn pictures_and_networks_are_dropped_together() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let [seen, clean, third, a, b] = [
-        "a-96x64.png",
-        "b-96x64.png",
-        "c.png",
-        "sr-a.pth",
-        "sr-b.pth",
-    ]
-    .map(|name| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, "not read on the stage").expect("a file");
-        path
-    });
-    let mut stage = small();
-    drop_on(&mut stage, &[seen.clone(), clean.clone(), third]);
-    let q = &state(&stage).question.images;
-    assert_eq!(q.picture, Some(ImageSource::File(seen)));
-    assert_eq!((q.role, q.truth.clone()), (PictureRole::Input, None));
-    stage.window.get_by_label("Two pictures were dropped");
-    stage.window.get_by_label_contains("Not opened: c.png.");
-    stage.picture("images_two_dropped");
-    stage
-        .window
-        .get_by_label("Use b-96x64.png as the truth")
-        .click();
-    stage.settle();
-    assert_eq!(
-        state(&stage).question.images.truth,
-        Some(ImageSource::File(clean))
-    );
-    assert!(state(&stage).notice.is_none());
-    drop_on(&mut stage, &[a.clone(), b.clone()]);
-    let networks = [a, b].map(|path| path.display().to_string());
-    assert_eq!(state(&stage).question.images.networks, networks);
-    stage.window.get_by_label("Output of sr-a");
-    stage.window.get_by_label("Output of sr-b");
-}
-
-#[test]
-fn a_picture_is_pasted() {
-    let mut stage = small();
-    let pixels: Vec<u8> = (0..40 * 24 * 4)
-        .map(|i| if i % 4 == 3 { 255 } else { i as u8 })
-        .collect();
-    let image = egui::ColorImage::from_rgba_unmultiplied([40, 24], &pixels);
-    stage
-        .window
-        .event(egui::Event::PasteImage(std::sync::Arc::new(image)));
-    stage.settle();
-    let Some(ImageSource::File(path)) = state(&stage).question.images.picture.clone() else {
-        panic!("a file: experiments name files");
-    };
-    let kept = image::open(&path).expect("a picture").to_rgba8();
-    std::fs::remove_file(&path).expect("ours");
-    assert_eq!((kept.dimensions(), kept.into_raw()), ((40, 24), pixels));
-    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
-    stage.settle();
-    assert!(matches!(
-        state(&stage).question.images.picture,
-        Some(ImageSource::Picture(_))
-    ));
-}
-
-/// Draws one state in both themes.
-fn both(stage: &mut Stage, name: &str) {
-    stage.picture(&format!("{name}_dark"));
-    stage.window.get_by_label("Light").click();
-    stage.window.run_steps(3);
-    stage.picture(&format!("{name}_light"));
-    stage.window.get_by_label("Dark").click();
-    stage.window.run_steps(3);
-}
-
-/// Nothing with a name reaches beyond the window.
-fn assert_nothing_is_cut(stage: &Stage, size: egui::Vec2) {
-    let window = Rect::from_min_size(Pos2::ZERO, size).expand(1.0);
-    for node in stage.window.root().children_recursive() {
-        let inner = node.accesskit_node();
-        if let Some(name) = inner.label() {
-            let rect = node.rect();
-            assert!(window.contains_rect(rect), "{name}: {rect:?}");
-        }
-    }
-}
-
-#[test]
-fn every_state_can_be_drawn() {
-    let looked_at = std::env::var_os("WHYFINDER_PICTURES").is_some();
-    let large = [
-        (1440.0, 900.0, 1.0),
-        (1440.0, 900.0, 2.0),
-        (2560.0, 1440.0, 1.0),
-    ];
-    let sizes = [(1280.0, 720.0, 1.0), (960.0, 600.0, 1.0)]
-        .into_iter()
-        .chain(large.into_iter().filter(|_| looked_at));
-    for (width, height, scale) in sizes {
-        let size = format!("images_{width}x{height}@{scale}");
-        let mut stage = opened(width, height, scale);
-        stage.picture(&format!("{size}_opened"));
-        stage.window.get_by_label("Run").click();
-        stage.settle();
-        stage.measure_maps(0.6);
-        stage.picture(&format!("{size}_running"));
-        stage.finish_maps();
-        stage.window.get_by_label("Score the maps").click();
-        stage.settle();
-        both(&mut stage, &format!("{size}_done"));
-        assert_nothing_is_cut(&stage, vec2(width, height));
-        compare_with_another(&mut stage);
-        stage.finish_maps();
-        stage.picture(&format!("{size}_two"));
-        compare_with_another(&mut stage);
-        stage.finish_maps();
-        both(&mut stage, &format!("{size}_three"));
-        stage
-            .window
-            .get_by_label("Difference from sr-window")
-            .click();
-        stage.settle();
-        stage.picture(&format!("{size}_difference"));
-        assert_nothing_is_cut(&stage, vec2(width, height));
-    }
-}
-
-#[test]
-fn popups_can_be_drawn() {
-    let mut stage = mapped();
-    for (label, name) in [
-        ("Settings: ", "settings"),
-        ("Interventions: ", "interventions"),
-        ("Task: ", "task"),
-        ("Picture: ", "picture"),
-        ("Open another network", "networks"),
-        ("Model demo", "models"),
-    ] {
-        stage.window.get_by_label_contains(label).click();
-        stage.settle();
-        stage.picture(&format!("images_popup_{name}"));
-        stage.window.key_press(Key::Escape);
-        stage.settle();
-    }
-}
-
-#[test]
-fn pictures_of_any_shape_have_their_place() {
-    for picture in [
-        "/p/a-1x1.png",
-        "/p/a-600x40.png",
-        "/p/a-52x300.png",
-        "/p/a-250x130.png",
-    ] {
-        let mut stage = with_picture(picture);
-        stage.window.get_by_label("Run").click();
-        stage.settle();
-        stage.finish_maps();
-        let name = picture.trim_start_matches("/p/a-").trim_end_matches(".png");
-        stage.picture(&format!("images_shape_{name}"));
-        assert_nothing_is_cut(&stage, vec2(1280.0, 720.0));
-    }
 }
