@@ -5,4 +5,5 @@
 
 pub mod command_line;
 pub mod maps;
+mod missing_model;
 pub mod window;

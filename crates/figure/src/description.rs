@@ -28,6 +28,28 @@ pub struct Description {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<usize>,
     pub panels: Vec<Panel>,
+    /// What was selected where the figure was made: not drawn, but brought back with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Selected>,
+}
+
+/// A place in the network, the prompt or the picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Selected {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<usize>,
+    /// Row and column of a block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<[usize; 2]>,
 }
 
 /// One view of one result.
@@ -67,6 +89,7 @@ impl Default for Description {
             letters: true,
             columns: None,
             panels: Vec::new(),
+            selected: None,
         }
     }
 }

@@ -41,10 +41,11 @@ impl Figure {
         description.check(sources.len())?;
         let fonts = Fonts::named(&description.font)?;
         let theme = description.theme();
+        let named = names_are_needed(sources, description);
         let mut drawings: Vec<Drawing> = description
             .panels
             .iter()
-            .map(|panel| drawing(sources, panel, theme))
+            .map(|panel| drawing(sources, panel, theme, named))
             .collect::<Result<_, _>>()?;
         join_ranges(&mut drawings);
         let (mut heading, mut pieces) = heading(sources, description);
@@ -225,16 +226,34 @@ fn circumstances(outcome: &Outcome) -> (&'static str, Vec<String>) {
     }
 }
 
-fn drawing(sources: &[Source<'_>], panel: &Panel, theme: Theme) -> Result<Drawing, FigureError> {
+/// Whether the panels show results of one instrument that must be told apart.
+fn names_are_needed(sources: &[Source<'_>], description: &Description) -> bool {
+    let mut shown: Vec<usize> = description.panels.iter().map(|p| p.source).collect();
+    shown.sort_unstable();
+    shown.dedup();
+    let mut instruments: Vec<&str> = shown
+        .iter()
+        .map(|&i| sources[i].outcome.experiment.instrument.name())
+        .collect();
+    instruments.sort_unstable();
+    instruments.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// `named`: panels say whose they are.
+fn drawing(
+    sources: &[Source<'_>],
+    panel: &Panel,
+    theme: Theme,
+    named: bool,
+) -> Result<Drawing, FigureError> {
     let source = sources[panel.source];
     let mut made = match panel.minus {
         Some(other) => difference(source, sources[other], panel, theme)?,
         None => view(source.outcome, &panel.view, theme)?,
     };
-    let several = sources.len() > 1;
     if let Some(title) = &panel.title {
         made.title.clone_from(title);
-    } else if several && panel.minus.is_none() {
+    } else if named && panel.minus.is_none() {
         made.title = format!("{}: {}", source.name, made.title);
     }
     if let Some(scale) = &mut made.scale {

@@ -40,13 +40,13 @@ pub mod token_text;
 mod typeset;
 pub mod view;
 
-pub use description::{Description, Panel};
+pub use description::{Description, Panel, Selected};
 pub use draw_attention::strongest_head;
 pub use drawing::{Content, Drawing};
 pub use error::FigureError;
 pub use figure::{Figure, Source};
 pub use format::Format;
 pub use length::Length;
-pub use origin::{Origin, read_origin};
+pub use origin::{Origin, may_hold_origin, read_origin};
 pub use save::save;
 pub use view::{View, default_views, views_of};

@@ -1,7 +1,7 @@
 //! Whether a figure's numbers still hold.
 
 use serde_json::json;
-use whyfinder_experiment::{Outcome, Provenance};
+use whyfinder_experiment::Outcome;
 use whyfinder_figure::origin::{Held, OriginSource};
 use whyfinder_figure::{Origin, read_origin};
 
@@ -11,6 +11,7 @@ use super::command_error::CommandError;
 use super::figure::{no_figure, read_file};
 use super::progress::ProgressLine;
 use super::say::say;
+use crate::missing_model::missing_model;
 
 pub(crate) fn verify(arguments: &arguments::Verify) -> Result<(), CommandError> {
     let bytes = read_file(&arguments.figure)?;
@@ -101,22 +102,6 @@ fn run_again(
         ))),
         Err(error) => Err(error),
     }
-}
-
-/// Says which model a figure needs, by name and digest.
-pub(crate) fn missing_model(model: &str, provenance: &Provenance, why: &str) -> String {
-    let digest = |name: &str, digest: &str| {
-        if digest.is_empty() {
-            String::new()
-        } else {
-            format!(", {name} {digest}")
-        }
-    };
-    format!(
-        "The figure's model is not at hand: {model}{}{}. {why}",
-        digest("weights with the BLAKE3 digest", &provenance.model_digest),
-        digest("tokenizer", &provenance.tokenizer_digest)
-    )
 }
 
 fn same(then: &str, now: &str) -> bool {

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use egui::{Context, Event as InputEvent, Key, Modifiers, Ui};
 use whyfinder_experiment::Experiment;
+use whyfinder_figure::Origin;
 use whyfinder_worker::{JobId, Request, TileRequest};
 
 use super::background::Background;
 use super::command::{Command, SHORTCUTS};
 use super::dialogs::{Answer, Dialogs, Wanted};
+use super::export::ExportCommand;
+use super::export_studio::Studio;
 use super::history::History;
 use super::images::{ImageCommand, Pending};
 use super::layout::{Kind, Layout};
@@ -22,7 +25,8 @@ use super::state::{Notice, NoticeAction, State};
 use super::theme::Theme;
 use super::view::View;
 use super::{
-    drop_hint, fonts, foot, gallery, missing_glyph, notice_bar, palette, prompt_bar, top_bar,
+    drop_hint, export_panel, fonts, foot, gallery, missing_glyph, notice_bar, palette, prompt_bar,
+    top_bar,
 };
 use crate::maps::look::MapGpu;
 
@@ -62,6 +66,10 @@ pub struct Application {
     pub(super) last_ticket: u64,
     /// The selection was made by the person, not by the window for want of one.
     pub(super) chosen_by_hand: bool,
+    /// What draws and writes figures.
+    pub(super) studio: Studio,
+    /// The figure that the question was brought back from.
+    pub(super) opened_figure: Option<Box<Origin>>,
     /// A file that is being read.
     pub(super) reading: Option<Reading>,
     gpu: Option<MapGpu>,
@@ -112,6 +120,8 @@ impl Application {
             last_job: 0,
             last_ticket: 0,
             chosen_by_hand: false,
+            studio: Studio::default(),
+            opened_figure: None,
             reading: None,
             gpu: map_gpu(creation),
             clears_ground: false,
@@ -181,6 +191,10 @@ impl Application {
                 }
                 Wanted::Picture => self.apply_image(ctx, ImageCommand::OpenPicture(path)),
                 Wanted::Truth => self.apply_image(ctx, ImageCommand::OpenTruth(path)),
+                Wanted::Font => self.take_font(ctx, &path),
+                Wanted::SaveFigure(_) => {
+                    self.apply_export(ctx, ExportCommand::WriteTo(path));
+                }
             },
             Some(Answer::NoDialog) => {
                 self.state.notice = Some(Notice {
@@ -250,7 +264,9 @@ impl Application {
 
     /// What Escape does: the nearest thing that can be ended.
     fn escape(&self) -> Command {
-        if self.state.jobs.busy() {
+        if self.state.export.is_some() {
+            Command::Export(ExportCommand::Close)
+        } else if self.state.jobs.busy() {
             Command::Cancel
         } else if self.state.notice.is_some() {
             Command::DismissNotice
@@ -287,6 +303,7 @@ impl Application {
                 self.layout.show(ui, &mut view);
             }
         });
+        export_panel::show(ui, &mut view);
         palette::show(ui, &mut view);
         drop_hint::show(ui, &theme);
         commands
@@ -325,6 +342,7 @@ impl eframe::App for Application {
         }
         self.take_dialog_answer(ctx);
         self.take_read_file(ctx);
+        self.take_drawn_figures(ctx);
         self.take_dropped_files(ctx);
         if self.tokenize_at.is_some_and(|at| ctx.time() >= at) {
             self.tokenize_now();

@@ -70,6 +70,7 @@ impl Application {
             Command::Redo => self.step(ctx, false),
             Command::CopyPicture => self.copy_picture(ctx),
             Command::CopyNumbers => self.copy_numbers(ctx),
+            Command::Export(command) => self.apply_export(ctx, command),
             Command::DismissNotice => self.state.notice = None,
             Command::Act(action) => self.act(ctx, action),
             Command::FocusPrompt => ctx.memory_mut(|m| m.request_focus(prompt_bar::prompt_id())),

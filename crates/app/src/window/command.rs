@@ -3,6 +3,7 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 use whyfinder_experiment::{Engine, Metric, TraceKind};
 
+use super::export::ExportCommand;
 use super::images::{ImageCommand, MethodName};
 use super::question::Question;
 use super::selection::Selection;
@@ -43,6 +44,8 @@ pub enum Command {
     /// The picture of the map that has the focus or was used last.
     CopyPicture,
     CopyNumbers,
+    /// Something about the figure that is being made.
+    Export(ExportCommand),
     DismissNotice,
     Act(NoticeAction),
     FocusPrompt,
@@ -64,7 +67,7 @@ const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
 /// Shortcuts that work anywhere in the window.
 ///
 /// Copying is not among them: the clipboard's keys reach egui as events of their own.
-pub const SHORTCUTS: [(Modifiers, Key, Command); 11] = [
+pub const SHORTCUTS: [(Modifiers, Key, Command); 12] = [
     (CTRL_SHIFT, Key::Z, Command::Redo),
     (Modifiers::COMMAND, Key::Z, Command::Undo),
     (Modifiers::COMMAND, Key::Y, Command::Redo),
@@ -74,6 +77,11 @@ pub const SHORTCUTS: [(Modifiers, Key, Command); 11] = [
     (Modifiers::COMMAND, Key::L, Command::FocusPrompt),
     (Modifiers::COMMAND, Key::G, Command::ShowGallery(true)),
     (CTRL_SHIFT, Key::C, Command::CopyNumbers),
+    (
+        Modifiers::COMMAND,
+        Key::E,
+        Command::Export(ExportCommand::Open),
+    ),
     (Modifiers::COMMAND, Key::T, Command::ToggleAppearance),
     (CTRL_SHIFT, Key::R, Command::ResetLayout),
 ];
@@ -115,6 +123,10 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
         ),
         ("Undo".into(), Command::Undo),
         ("Redo".into(), Command::Redo),
+        (
+            "Export a figure…".into(),
+            Command::Export(ExportCommand::Open),
+        ),
         ("Copy the picture of the map".into(), Command::CopyPicture),
         ("Copy the numbers of the map".into(), Command::CopyNumbers),
         ("Reset the layout".into(), Command::ResetLayout),

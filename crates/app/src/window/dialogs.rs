@@ -28,6 +28,9 @@ pub enum Wanted {
     Picture,
     /// What the output should be.
     Truth,
+    Font,
+    /// Where a figure goes; a name for it.
+    SaveFigure(&'static str),
 }
 
 impl Wanted {
@@ -39,6 +42,8 @@ impl Wanted {
             Wanted::Network => "Open a network to compare with",
             Wanted::Picture => "Open a picture",
             Wanted::Truth => "Open the truth of the picture",
+            Wanted::Font => "Choose a font",
+            Wanted::SaveFigure(_) => "Write the figure",
         }
     }
 
@@ -46,6 +51,8 @@ impl Wanted {
     pub fn files(self) -> Option<(&'static str, &'static [&'static str])> {
         match self {
             Wanted::ModelFolder => None,
+            Wanted::Font => Some(("Fonts", &["ttf", "otf"])),
+            Wanted::SaveFigure(_) => Some(("Figures", &["pdf", "svg", "png", "tex", "csv", "npz"])),
             Wanted::Weights | Wanted::Network => {
                 Some(("Weights", &["pth", "pt", "ckpt", "safetensors"]))
             }
@@ -80,9 +87,12 @@ impl Dialogs for Native {
         // Made here, on the main thread, as macOS wants it; awaited elsewhere.
         let dialog = rfd::AsyncFileDialog::new().set_title(wanted.title());
         let dialog: Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> =
-            match wanted.files() {
-                None => Box::pin(dialog.pick_folder()),
-                Some((name, endings)) => Box::pin(dialog.add_filter(name, endings).pick_file()),
+            match (wanted, wanted.files()) {
+                (Wanted::SaveFigure(name), _) => Box::pin(dialog.set_file_name(name).save_file()),
+                (_, None) => Box::pin(dialog.pick_folder()),
+                (_, Some((name, endings))) => {
+                    Box::pin(dialog.add_filter(name, endings).pick_file())
+                }
             };
         let (send, receive) = crossbeam_channel::bounded(1);
         let started = Instant::now();

@@ -28,6 +28,7 @@ impl Application {
                     // A window without any model has nothing to offer.
                     self.open_model(BUNDLED.to_string());
                 }
+                let message = self.missing_for_figure(&model, message);
                 self.state.notice = Some(Notice {
                     title: format!("Could not open {model}"),
                     message,
@@ -47,6 +48,7 @@ impl Application {
             Event::Report { job, report } => self.report(job, report),
             Event::Finished { job, outcome, .. } => {
                 let layers = self.layers();
+                self.state.finished.keep(&outcome);
                 if self.finish_image(job, &outcome) {
                     // It was about a picture.
                 } else if self.is_run(job) {

@@ -1,6 +1,8 @@
-//! Files that a person opens or drops: a model's folder, an experiment, a result.
+//! Files that a person opens or drops: a model's folder, an experiment, a result, a figure.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 use egui::Context;
@@ -8,6 +10,7 @@ use whyfinder_experiment::{
     Experiment, ImageMethod, InstrumentSettings, Outcome, read_experiment, read_result,
 };
 
+use whyfinder_figure::{Origin, may_hold_origin, read_origin};
 use whyfinder_model::network::is_network;
 
 use super::application::Application;
@@ -28,6 +31,7 @@ pub(crate) struct Reading {
 enum Content {
     Experiment(Box<Experiment>),
     Result(Box<Outcome>),
+    Figure(Box<Origin>),
 }
 
 type Reader = fn(&Path) -> Result<Content, String>;
@@ -42,12 +46,28 @@ fn reader(path: &Path) -> Option<Reader> {
             let outcome = read_result(path).map_err(|e| e.to_string())?;
             Ok(Content::Result(Box::new(outcome)))
         }),
+        Some("svg" | "pdf" | "png") => Some(|path| {
+            let bytes = std::fs::read(path).map_err(|e| format!("It cannot be read: {e}."))?;
+            match read_origin(&bytes).map_err(|e| e.to_string())? {
+                Some(origin) => Ok(Content::Figure(Box::new(origin))),
+                None => Err("It holds no experiment: Whyfinder did not write it, or what was inside has been taken \
+                             out."
+                    .into()),
+            }
+        }),
         Some("toml" | "json") if !part_of_a_model => Some(|path| {
             let experiment = read_experiment(path, &[]).map_err(|e| e.to_string())?;
             Ok(Content::Experiment(Box::new(experiment)))
         }),
         _ => None,
     }
+}
+
+/// Whether a picture is a figure of this program, told from its first bytes.
+pub(super) fn is_figure(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(4096).read_to_end(&mut head));
+    read.is_ok() && may_hold_origin(&head)
 }
 
 /// Whether a file holds the weights of a network by itself, not as a part of a language model's folder.
@@ -82,7 +102,7 @@ impl Dropped {
     pub(crate) fn of(paths: &[PathBuf]) -> Self {
         let mut dropped = Self::default();
         for path in paths {
-            let kind = if is_picture(path) {
+            let kind = if is_picture(path) && !is_figure(path) {
                 &mut dropped.pictures
             } else if is_weights(path) {
                 &mut dropped.networks
@@ -171,7 +191,7 @@ impl Application {
 
     /// Opens a folder or a file; a file of a model means the folder around it.
     pub(super) fn open_path(&mut self, ctx: &Context, path: &Path) {
-        if is_picture(path) && path.is_file() {
+        if is_picture(path) && path.is_file() && !is_figure(path) {
             self.apply_image(ctx, ImageCommand::OpenPicture(path.to_path_buf()));
             return;
         }
@@ -211,7 +231,9 @@ impl Application {
         self.reading = None;
         match content {
             Ok(Content::Experiment(experiment)) => self.put(ctx, &experiment, true),
+            Ok(Content::Figure(origin)) => self.open_figure(ctx, origin),
             Ok(Content::Result(outcome)) => {
+                self.state.finished.keep(&Arc::new((*outcome).clone()));
                 self.put(ctx, &outcome.experiment, false);
                 self.show_outcome(&outcome);
             }

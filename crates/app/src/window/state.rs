@@ -7,6 +7,7 @@ use whyfinder_instrument::Progress;
 use whyfinder_worker::JobId;
 use whyfinder_worker::protocol::{OpenedModel, Tokenized};
 
+use super::export::{Export, Finished};
 use super::images::Images;
 use super::images::state::{ImageJob, Part};
 use super::question::Question;
@@ -36,6 +37,10 @@ pub struct State {
     pub notice: Option<Notice>,
     /// A short confirmation at the foot, with the time it was said (seconds of the context's clock).
     pub said: Option<(String, f64)>,
+    /// The figure that is being made, while its dialog is open.
+    pub export: Option<Export>,
+    /// The last whole answers: what figures are made of.
+    pub finished: Finished,
     /// Scene that the question came from.
     pub scene: Option<usize>,
 }

@@ -5,6 +5,7 @@ use whyfinder_worker::ImageNetwork;
 
 use super::command::Command;
 use super::controls::{bar_frame, text_button};
+use super::export::ExportCommand;
 use super::state::State;
 use super::view::View;
 use super::{fonts, words};
@@ -21,7 +22,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             ui.horizontal_centered(|ui| {
                 ui.spacing_mut().item_spacing.x = 10.0;
                 name(ui, view);
-                let right = 92.0 + search_width(ui);
+                let right = 152.0 + search_width(ui);
                 model_button(ui, view, ui.available_width() - right - 84.0);
                 scenes_button(ui, view);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -31,6 +32,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                         .clicked()
                     {
                         view.push(Command::ToggleAppearance);
+                    }
+                    if text_button(ui, view.theme, "Export", view.theme.muted)
+                        .on_hover_text("A figure for a paper of what has been measured (Ctrl E)")
+                        .clicked()
+                    {
+                        view.push(Command::Export(ExportCommand::Open));
                     }
                     search(ui, view);
                 });

@@ -34,6 +34,12 @@ pub fn read_origin(bytes: &[u8]) -> Result<Option<Origin>, FigureError> {
     }
 }
 
+/// Whether the first bytes of a PNG promise an origin, so that a picture is told from a figure without reading it whole.
+pub fn may_hold_origin(head: &[u8]) -> bool {
+    let mark = [b"iTXt", png_text::KEYWORD.as_bytes(), b"\0"].concat();
+    head.windows(mark.len()).any(|w| w == mark)
+}
+
 fn in_svg(bytes: &[u8]) -> Option<String> {
     let needle = NAMESPACE.as_bytes();
     // A parser is asked only where there is something to find.

@@ -1,0 +1,314 @@
+//! Figures are drawn and written away from the window's thread.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use egui::Context;
+use whyfinder_figure::{Description, Figure, FigureError, Format, Length, Selected, Source, save};
+
+use super::application::Application;
+use super::dialogs::Wanted;
+use super::export::{Drawn, DrawnFigure, Export, ExportCommand, ExportSource};
+use super::open_files::file_name;
+use super::state::{Notice, NoticeAction};
+
+/// Width of the preview, points.
+pub(crate) const PREVIEW: f32 = 640.0;
+
+/// The thread that draws, started when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Studio {
+    channels: Option<(Sender<Order>, Receiver<Delivery>)>,
+}
+
+#[derive(Debug)]
+struct Order {
+    sources: Vec<ExportSource>,
+    description: Description,
+    work: Work,
+}
+
+#[derive(Clone, Debug)]
+enum Work {
+    Preview {
+        version: u64,
+        dpi: f32,
+    },
+    Write {
+        path: PathBuf,
+        format: Format,
+        dpi: f32,
+    },
+}
+
+#[derive(Debug)]
+enum Delivery {
+    Drawn(Drawn),
+    Written(PathBuf, Result<(), String>),
+}
+
+impl Studio {
+    fn order(&mut self, ctx: &Context, order: Order) {
+        if self.channels.is_none() {
+            let (send_order, orders) = unbounded::<Order>();
+            let (send, deliveries) = unbounded();
+            let wake = ctx.clone();
+            let spawned = std::thread::Builder::new()
+                .name("figures".into())
+                .spawn(move || work(&orders, &send, &wake));
+            if spawned.is_ok() {
+                self.channels = Some((send_order, deliveries));
+            }
+        }
+        if let Some((send, _)) = &self.channels {
+            // Fails only if the thread is gone; the preview then stays as it is.
+            send.send(order).ok();
+        }
+    }
+
+    fn delivered(&self) -> Option<Delivery> {
+        self.channels.as_ref()?.1.try_recv().ok()
+    }
+}
+
+/// Of several previews that wait, only the last is drawn; everything is written.
+fn work(orders: &Receiver<Order>, send: &Sender<Delivery>, wake: &Context) {
+    while let Ok(first) = orders.recv() {
+        let waiting: Vec<Order> = std::iter::once(first).chain(orders.try_iter()).collect();
+        let is_preview = |order: &Order| matches!(order.work, Work::Preview { .. });
+        let last = waiting.iter().rposition(is_preview);
+        for (i, order) in waiting.iter().enumerate() {
+            if is_preview(order) && Some(i) != last {
+                continue;
+            }
+            if send.send(carry_out(order)).is_err() {
+                return;
+            }
+            wake.request_repaint();
+        }
+    }
+}
+
+fn carry_out(order: &Order) -> Delivery {
+    let sources: Vec<Source<'_>> = order
+        .sources
+        .iter()
+        .map(|s| Source {
+            outcome: &s.outcome,
+            name: &s.name,
+        })
+        .collect();
+    let figure = Figure::new(&sources, &order.description);
+    match &order.work {
+        Work::Preview { version, dpi } => Delivery::Drawn(Drawn {
+            version: *version,
+            outcome: figure
+                .and_then(|f| preview(&f, *dpi))
+                .map_err(|e| e.to_string()),
+        }),
+        Work::Write { path, format, dpi } => {
+            let written = figure
+                .and_then(|f| f.bytes(*format, *dpi))
+                .and_then(|bytes| save(path, &bytes))
+                .map_err(|e| e.to_string());
+            Delivery::Written(path.clone(), written)
+        }
+    }
+}
+
+fn preview(figure: &Figure, dpi: f32) -> Result<DrawnFigure, FigureError> {
+    let image = figure.image(dpi)?;
+    let size = [image.width as usize, image.height as usize];
+    Ok(DrawnFigure {
+        image: Arc::new(egui::ColorImage::from_rgba_unmultiplied(
+            size,
+            image.bytes(),
+        )),
+        cm: figure.size().map(|points| points * 2.54 / 72.0),
+        notices: figure.notices().to_vec(),
+    })
+}
+
+impl Application {
+    pub(super) fn apply_export(&mut self, ctx: &Context, command: ExportCommand) {
+        match command {
+            ExportCommand::Open => self.open_export(ctx),
+            ExportCommand::Close => self.state.export = None,
+            ExportCommand::Describe(description) => {
+                self.change_export(ctx, |e| e.description = *description)
+            }
+            ExportCommand::Width(width) => self.change_export(ctx, |e| {
+                if let Ok(length) = width.parse::<Length>() {
+                    e.description.width = length;
+                }
+                e.width = width;
+            }),
+            ExportCommand::Format(format) => {
+                if let Some(export) = &mut self.state.export {
+                    export.format = format;
+                }
+            }
+            ExportCommand::Dpi(dpi) => {
+                if let Some(export) = &mut self.state.export {
+                    export.dpi = dpi;
+                }
+            }
+            ExportCommand::ChooseFont => self.ask_for(ctx, Wanted::Font),
+            ExportCommand::Write => {
+                if let Some(export) = &self.state.export {
+                    let name = suggested(export.format);
+                    self.ask_for(ctx, Wanted::SaveFigure(name));
+                }
+            }
+            ExportCommand::WriteTo(path) => self.write_figure(ctx, path),
+        }
+    }
+
+    fn open_export(&mut self, ctx: &Context) {
+        let models = if self.state.is_about_images() {
+            self.state.question.images.networks.clone()
+        } else {
+            self.state
+                .model_reference()
+                .map(str::to_string)
+                .into_iter()
+                .collect()
+        };
+        let outcomes = self.state.finished.of(&models);
+        let sources = outcomes
+            .iter()
+            .map(|outcome| {
+                let model = &outcome.experiment.model;
+                let alone = outcomes.iter().all(|o| o.experiment.model == *model);
+                let instrument = outcome.experiment.instrument.name().replace('-', " ");
+                let name = match alone {
+                    true => instrument,
+                    false => self.state.images.name(model),
+                };
+                ExportSource {
+                    name,
+                    outcome: Arc::clone(outcome),
+                }
+            })
+            .collect();
+        let Some(mut export) = Export::of(sources) else {
+            self.say(ctx, "There is nothing measured to export yet");
+            return;
+        };
+        if let Some(origin) = &self.opened_figure {
+            export.take(&origin.description);
+        }
+        self.state.export = Some(export);
+        self.change_export(ctx, |_| {});
+    }
+
+    /// Changes the figure and has it drawn anew.
+    fn change_export(&mut self, ctx: &Context, change: impl FnOnce(&mut Export)) {
+        let selected = self.selected_for_figure();
+        let Some(export) = &mut self.state.export else {
+            return;
+        };
+        change(export);
+        export.description.selected = selected;
+        export.version += 1;
+        let inches = export.description.width.points() / 72.0;
+        let dpi = (PREVIEW * ctx.pixels_per_point() / inches).clamp(40.0, 600.0);
+        let order = Order {
+            sources: export.sources.clone(),
+            description: export.description.clone(),
+            work: Work::Preview {
+                version: export.version,
+                dpi,
+            },
+        };
+        self.studio.order(ctx, order);
+    }
+
+    fn selected_for_figure(&self) -> Option<Selected> {
+        let s = self.state.selection;
+        let images = self.state.is_about_images();
+        let selected = Selected {
+            layer: s.layer,
+            head: s.head,
+            query: s.query,
+            key: s.key,
+            token: s.token,
+            block: self
+                .state
+                .images
+                .block
+                .filter(|_| images)
+                .map(|cell| [cell.row, cell.col]),
+        };
+        (selected != Selected::default()).then_some(selected)
+    }
+
+    /// Writes the figure; the chosen format's ending is added to a name that has none of ours.
+    fn write_figure(&mut self, ctx: &Context, path: PathBuf) {
+        let Some(export) = &self.state.export else {
+            return;
+        };
+        let (path, format) = match Format::of(&path) {
+            Ok(format) => (path, format),
+            Err(_) => {
+                let name = format!("{}.{}", path.display(), export.format.ending());
+                (PathBuf::from(name), export.format)
+            }
+        };
+        let order = Order {
+            sources: export.sources.clone(),
+            description: export.description.clone(),
+            work: Work::Write {
+                path,
+                format,
+                dpi: export.dpi,
+            },
+        };
+        self.studio.order(ctx, order);
+    }
+
+    pub(super) fn take_font(&mut self, ctx: &Context, path: &Path) {
+        let font = path.display().to_string();
+        self.change_export(ctx, |e| e.description.font = font);
+    }
+
+    /// Takes what has been drawn and written since the last frame.
+    pub(super) fn take_drawn_figures(&mut self, ctx: &Context) {
+        while let Some(delivery) = self.studio.delivered() {
+            match delivery {
+                Delivery::Drawn(drawn) => {
+                    if let Some(export) = &mut self.state.export
+                        && drawn.version <= export.version
+                    {
+                        export.drawn = Some(drawn);
+                    }
+                }
+                Delivery::Written(path, Ok(())) => {
+                    self.state.export = None;
+                    self.say(ctx, &format!("Wrote {}", path.display()));
+                }
+                Delivery::Written(path, Err(message)) => {
+                    self.state.export = None;
+                    self.state.notice = Some(Notice {
+                        title: format!("Could not write {}", file_name(&path)),
+                        message,
+                        action: NoticeAction::None,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn suggested(format: Format) -> &'static str {
+    match format {
+        Format::Svg => "figure.svg",
+        Format::Pdf => "figure.pdf",
+        Format::Png => "figure.png",
+        Format::Tex => "figure.tex",
+        Format::Csv => "figure.csv",
+        Format::Npz => "figure.npz",
+        Format::Table => "figure.table.tex",
+    }
+}

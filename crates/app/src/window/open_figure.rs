@@ -1,0 +1,91 @@
+//! A figure brings back its experiment and what was looked at.
+
+use egui::Context;
+use whyfinder_experiment::InstrumentSettings;
+use whyfinder_figure::{Origin, View};
+
+use super::application::Application;
+use super::images::ImageCommand;
+use super::selection::Selection;
+use crate::maps::Cell;
+use crate::missing_model::missing_model;
+
+impl Application {
+    /// Puts the experiments of a figure, and looks at what it shows. The figure's own settings wait for the dialog that
+    /// makes figures.
+    pub(super) fn open_figure(&mut self, ctx: &Context, origin: Box<Origin>) {
+        let Some(first) = origin.sources.first() else {
+            return;
+        };
+        self.state.gallery_open = false;
+        let experiment = first.experiment.clone();
+        let about_pictures = matches!(experiment.instrument, InstrumentSettings::Image { .. });
+        if about_pictures {
+            // Its own networks, and no others that were compared before.
+            let mut question = self.state.question.clone();
+            question.images.networks.clear();
+            self.change(question, false);
+        }
+        let beside: Vec<String> = origin
+            .sources
+            .iter()
+            .skip(1)
+            .map(|s| s.experiment.model.clone())
+            .filter(|model| about_pictures && *model != experiment.model)
+            .collect();
+        let selection = selection_of(&origin);
+        let block = origin.description.selected.as_ref().and_then(|s| s.block);
+        self.opened_figure = Some(origin);
+        self.put(ctx, &experiment, true);
+        for network in beside {
+            self.apply_image(ctx, ImageCommand::AddNetwork(network));
+        }
+        if selection != Selection::default() {
+            self.state.selection = selection;
+            self.chosen_by_hand = true;
+        }
+        if let Some([row, column]) = block {
+            self.state.images.block = Some(Cell::new(row, column));
+            self.state.images.block_by_hand = true;
+        }
+    }
+
+    /// What to say where the model that cannot be opened is that of a figure: its name and digests too.
+    pub(super) fn missing_for_figure(&self, model: &str, message: String) -> String {
+        let source = self
+            .opened_figure
+            .as_ref()
+            .and_then(|origin| origin.sources.iter().find(|s| s.experiment.model == model));
+        match source {
+            Some(source) => missing_model(model, &source.provenance, &message),
+            None => message,
+        }
+    }
+}
+
+/// What was selected; else the head that the figure shows.
+fn selection_of(origin: &Origin) -> Selection {
+    let mut selection = Selection::default();
+    let heads = origin
+        .description
+        .panels
+        .iter()
+        .filter_map(|panel| match panel.view {
+            View::Head { layer, head, .. } => Some((layer, head)),
+            _ => None,
+        });
+    if let Some((layer, head)) = heads.take(1).next() {
+        selection = selection.with_head(layer, head);
+    }
+    if let Some(selected) = &origin.description.selected {
+        selection = Selection {
+            layer: selected.layer.or(selection.layer),
+            head: selected.head.or(selection.head),
+            query: selected.query,
+            key: selected.key,
+            token: selected.token,
+            ..selection
+        };
+    }
+    selection
+}

@@ -1,0 +1,209 @@
+//! Figures made in the window, and figures that bring back what they show.
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
+use stage::Stage;
+use whyfinder::window::dialogs::Answer;
+use whyfinder_figure::read_origin;
+
+/// A traced fact, with the dialog for figures open and its preview drawn.
+fn exporting(answers: Vec<Answer>) -> Stage {
+    let mut stage = Stage::new(1280.0, 800.0, 1.0, answers);
+    stage
+        .window
+        .get_by_label_contains("Scene: Where a fact is kept")
+        .click();
+    stage.settle();
+    stage.finish();
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    stage.window.run_steps(3);
+    wait(&mut stage, |stage| drawn(stage).is_some());
+    stage
+}
+
+/// Lets time pass until it is so.
+fn wait(stage: &mut Stage, so: impl Fn(&Stage) -> bool) {
+    let began = Instant::now();
+    while !so(stage) {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never came");
+        std::thread::sleep(Duration::from_millis(10));
+        stage.window.run_steps(2);
+    }
+    stage.window.run_steps(2);
+}
+
+/// Size on paper of the figure that is shown, where it is the current one.
+fn drawn(stage: &Stage) -> Option<[f32; 2]> {
+    let export = stage.window.state().state().export.as_ref()?;
+    let drawn = export
+        .drawn
+        .as_ref()
+        .filter(|d| d.version == export.version)?;
+    Some(drawn.outcome.as_ref().expect("it can be drawn").cm)
+}
+
+fn origin_of(path: &Path) -> whyfinder_figure::Origin {
+    let bytes = std::fs::read(path).expect("written");
+    read_origin(&bytes).expect("readable").expect("there")
+}
+
+#[test]
+fn a_figure_is_shown_as_its_file_will_be_and_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.pdf");
+    let mut stage = exporting(vec![Answer::Picked(path.clone())]);
+    assert!((drawn(&stage).expect("drawn")[0] - 8.4).abs() < 0.01);
+    stage.picture("export_dark");
+    stage.window.get_by_label("Double").click();
+    stage.window.get_by_label("Serif").click();
+    stage.window.run_steps(3);
+    wait(&mut stage, |s| {
+        drawn(s).is_some_and(|cm| (cm[0] - 17.4).abs() < 0.01)
+    });
+    stage
+        .window
+        .get_by_label("causal trace: residual.lines")
+        .click();
+    stage.window.run_steps(3);
+    wait(&mut stage, |s| drawn(s).is_some());
+    stage.picture("export_double");
+    stage.window.get_by_label("Write PDF…").click();
+    stage.window.run_steps(3);
+    wait(&mut stage, |s| s.window.state().state().export.is_none());
+    let said = stage
+        .window
+        .state()
+        .state()
+        .said
+        .clone()
+        .expect("something is said");
+    assert!(said.0.contains("trace.pdf"), "{}", said.0);
+    let origin = origin_of(&path);
+    assert_eq!(origin.description.font, "serif");
+    let views: Vec<String> = origin
+        .description
+        .panels
+        .iter()
+        .map(|p| p.view.to_string())
+        .collect();
+    assert_eq!(views, ["residual", "mlp", "attention", "residual.lines"]);
+    let selected = origin
+        .description
+        .selected
+        .clone()
+        .expect("a cell is selected");
+    assert!(selected.layer.is_some() && selected.token.is_some());
+}
+
+#[test]
+fn a_figure_that_is_opened_brings_back_question_selection_and_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["f.svg", "f.png", "f.pdf"] {
+        let path = folder.path().join(name);
+        let mut stage = exporting(vec![Answer::Picked(path.clone())]);
+        let words = ["SVG", "PNG", "PDF"][["f.svg", "f.png", "f.pdf"]
+            .iter()
+            .position(|n| *n == name)
+            .expect("one of them")];
+        stage.window.get_by_label(words).click();
+        stage.window.get_by_label("Serif").click();
+        stage.window.run_steps(2);
+        stage
+            .window
+            .get_by_label(&format!("Write {words}…"))
+            .click();
+        stage.window.run_steps(3);
+        wait(&mut stage, |s| s.window.state().state().export.is_none());
+        let asked = stage.window.state().state().question.clone();
+        let selection = stage.window.state().state().selection;
+
+        let path = path.display().to_string();
+        let mut stage = Stage::opening(1280.0, 800.0, 1.0, Vec::new(), &[&path]);
+        wait(&mut stage, |s| {
+            !s.window.state().state().question.prompt.is_empty()
+        });
+        stage.settle();
+        stage.finish();
+        let state = stage.window.state().state();
+        assert_eq!(state.question.prompt, asked.prompt, "{name}");
+        assert_eq!(state.question.trace, asked.trace);
+        assert_eq!(state.selection.layer, selection.layer);
+        assert_eq!(state.selection.token, selection.token);
+        stage.window.key_press_modifiers(Modifiers::COMMAND, Key::E);
+        stage.window.run_steps(2);
+        let export = stage.window.state().state().export.as_ref().expect("open");
+        assert_eq!(export.description.font, "serif");
+    }
+}
+
+#[test]
+fn a_figure_whose_model_is_gone_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("f.svg");
+    let mut stage = exporting(vec![Answer::Picked(path.clone())]);
+    stage.window.get_by_label("SVG").click();
+    stage.window.run_steps(2);
+    stage.window.get_by_label("Write SVG…").click();
+    stage.window.run_steps(3);
+    wait(&mut stage, |s| s.window.state().state().export.is_none());
+    let svg = std::fs::read_to_string(&path).expect("written");
+    let svg = svg.replace("demo:isles", "/broken/model").replace(
+        "&quot;model_digest&quot;:&quot;&quot;",
+        "&quot;model_digest&quot;:&quot;0123abcd&quot;",
+    );
+    std::fs::write(&path, svg).expect("writes");
+    let mut stage = Stage::opening(
+        1280.0,
+        800.0,
+        1.0,
+        Vec::new(),
+        &[&path.display().to_string()],
+    );
+    wait(&mut stage, |s| s.window.state().state().notice.is_some());
+    let notice = stage.window.state().state().notice.clone().expect("one");
+    assert!(
+        notice.message.contains("/broken/model") && notice.message.contains("0123abcd"),
+        "{notice:?}"
+    );
+}
+
+#[test]
+fn pictures_and_files_without_an_origin_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("drawing.svg");
+    std::fs::write(&path, "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").expect("writes");
+    let mut stage = Stage::opening(
+        1280.0,
+        800.0,
+        1.0,
+        Vec::new(),
+        &[&path.display().to_string()],
+    );
+    wait(&mut stage, |s| s.window.state().state().notice.is_some());
+    let notice = stage.window.state().state().notice.clone().expect("one");
+    assert!(
+        notice.title.contains("drawing.svg") && notice.message.contains("holds no experiment"),
+        "{notice:?}"
+    );
+}
+
+#[test]
+fn without_anything_measured_there_is_nothing_to_export() {
+    let mut stage = Stage::new(1280.0, 800.0, 1.0, Vec::new());
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    stage.window.run_steps(2);
+    let state = stage.window.state().state();
+    assert!(state.export.is_none());
+    assert!(
+        state
+            .said
+            .as_ref()
+            .is_some_and(|(words, _)| words.contains("nothing measured"))
+    );
+}
