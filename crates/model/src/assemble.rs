@@ -10,7 +10,7 @@ use crate::config::{DecoderConfig, NormKind};
 use crate::error::{ModelError, Result};
 use crate::layout::{Layout, Qkv};
 use crate::tensor_form::{Form, shaped};
-use crate::weights::{BlockWeights, DecoderWeights, Linear, NormWeights};
+use crate::weights::{BlockWeights, DecoderWeights, Linear, NormWeights, Weight};
 
 /// The parameters, and what else was learned on the way.
 #[derive(Debug)]
@@ -230,7 +230,7 @@ impl Parts<'_> {
     }
 
     fn linear(&mut self, name: &str, out: usize, into: usize, bias: bool) -> Result<Linear> {
-        let weight = self.tensor(&format!("{name}.weight"), (out, into))?;
+        let weight = Weight::from(self.tensor(&format!("{name}.weight"), (out, into))?).packed()?;
         let bias = bias
             .then(|| self.tensor(&format!("{name}.bias"), out))
             .transpose()?;
@@ -357,6 +357,7 @@ impl<'a> Names<'a> {
         unembed: Option<Tensor>,
     ) -> Result<DecoderWeights> {
         let d = config.d_model;
+        let embed = Weight::from(embed).packed()?;
         let pos_embed = self
             .layout
             .positions
@@ -374,7 +375,10 @@ impl<'a> Names<'a> {
                 config.norm == NormKind::Layer,
             )?,
             unembed: Linear {
-                weight: unembed.unwrap_or_else(|| embed.clone()),
+                weight: match unembed {
+                    Some(unembed) => Weight::from(unembed).packed()?,
+                    None => embed.clone(),
+                },
                 bias: None,
             },
             embed,

@@ -170,7 +170,7 @@ fn projected<P: Probe + ?Sized>(inside: &Inside<'_>, z: &Tensor, probe: &mut P) 
     let shares = (0..heads)
         .map(|head| {
             let slice = Linear {
-                weight: o.weight.narrow(1, head * width, width)?.contiguous()?,
+                weight: o.weight.columns(head * width, width)?,
                 bias: None,
             };
             linear(&z.narrow(2, head, 1)?.squeeze(2)?.contiguous()?, &slice)

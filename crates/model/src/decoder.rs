@@ -220,10 +220,11 @@ impl Decoder {
         probe: &mut P,
     ) -> Result<Tensor> {
         let (batch, length) = self.check_tokens(tokens)?;
-        let mut x = weights
-            .embed
-            .index_select(&tokens.flatten_all()?, 0)?
-            .reshape((batch, length, self.config.d_model))?;
+        let mut x = weights.embed.rows(&tokens.flatten_all()?)?.reshape((
+            batch,
+            length,
+            self.config.d_model,
+        ))?;
         if let Some(scale) = self.config.embedding_scale {
             x = (x * f64::from(scale))?;
         }

@@ -67,4 +67,4 @@ pub use probe::{Both, NoProbe, Probe};
 pub use reference::Reference;
 pub use tail::{Past, Tail};
 pub use tokenizer::{Encoding, Tokenizer};
-pub use weights::{BlockWeights, DecoderWeights, Linear, NormWeights};
+pub use weights::{BlockWeights, DecoderWeights, Linear, NormWeights, Weight};

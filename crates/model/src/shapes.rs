@@ -11,7 +11,11 @@ use crate::weights::{BlockWeights, DecoderWeights, Linear, NormWeights};
 pub(crate) fn check(config: &DecoderConfig, weights: &DecoderWeights) -> Result<()> {
     check_config(config)?;
     let c = config;
-    expect(&weights.embed, "token embedding", &[c.vocab, c.d_model])?;
+    expect_dims(
+        &weights.embed.dims(),
+        "token embedding",
+        &[c.vocab, c.d_model],
+    )?;
     match (&c.positions, &weights.pos_embed) {
         (Positions::Learned, Some(table)) => {
             expect(table, "position embedding", &[c.max_positions, c.d_model])?;
@@ -131,7 +135,7 @@ fn check_block(c: &DecoderConfig, block: &BlockWeights, layer: usize) -> Result<
 }
 
 fn expect_linear(linear: &Linear, name: &str, out: usize, width: usize) -> Result<()> {
-    expect(&linear.weight, name, &[out, width])?;
+    expect_dims(&linear.weight.dims(), name, &[out, width])?;
     match &linear.bias {
         Some(bias) => expect(bias, &format!("bias of the {name}"), &[out]),
         None => Ok(()),
@@ -150,12 +154,15 @@ fn expect_norm(kind: NormKind, norm: &NormWeights, name: &str, width: usize) -> 
 }
 
 fn expect(tensor: &Tensor, name: &str, shape: &[usize]) -> Result<()> {
-    if tensor.dims() == shape {
+    expect_dims(tensor.dims(), name, shape)
+}
+
+fn expect_dims(dims: &[usize], name: &str, shape: &[usize]) -> Result<()> {
+    if dims == shape {
         return Ok(());
     }
     Err(unusable(format!(
-        "The {name} has shape {:?}, but the model needs {shape:?}.",
-        tensor.dims()
+        "The {name} has shape {dims:?}, but the model needs {shape:?}."
     )))
 }
 

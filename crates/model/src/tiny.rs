@@ -204,7 +204,8 @@ pub(crate) fn weights(
                 &[out, width],
                 1.0 / (width as f32).sqrt(),
                 0.0,
-            )?,
+            )?
+            .into(),
             bias: match biased {
                 true => Some(var(format!("{name}.bias"), &[out], 0.3, 0.0)?),
                 false => None,
@@ -250,14 +251,14 @@ pub(crate) fn weights(
     let final_norm = norm(&mut var, "final".into(), c.d_model)?;
     let unembed = if c.tied {
         Linear {
-            weight: embed.clone(),
+            weight: embed.clone().into(),
             bias: None,
         }
     } else {
         linear(&mut var, "unembed".into(), c.vocab, c.d_model, false)?
     };
     let weights = DecoderWeights {
-        embed,
+        embed: embed.into(),
         pos_embed,
         blocks,
         final_norm,

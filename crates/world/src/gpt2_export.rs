@@ -96,7 +96,10 @@ fn tensors(weights: &DecoderWeights) -> Result<HashMap<String, Tensor>> {
         }
     };
     let linear = |out: &mut HashMap<_, _>, name: String, parts: &[&Linear]| -> Result<()> {
-        let matrices: Vec<&Tensor> = parts.iter().map(|l| &l.weight).collect();
+        let matrices: Vec<Tensor> = parts
+            .iter()
+            .map(|l| l.weight.tensor())
+            .collect::<whyfinder_model::Result<_>>()?;
         let biases: Vec<&Tensor> = parts.iter().filter_map(|l| l.bias.as_ref()).collect();
         let matrix = Tensor::cat(&matrices, 0)?.t()?.contiguous()?;
         out.insert(format!("{name}.weight"), matrix);
@@ -105,7 +108,10 @@ fn tensors(weights: &DecoderWeights) -> Result<HashMap<String, Tensor>> {
         }
         Ok(())
     };
-    out.insert("transformer.wte.weight".to_string(), weights.embed.clone());
+    out.insert(
+        "transformer.wte.weight".to_string(),
+        weights.embed.tensor()?,
+    );
     if let Some(positions) = &weights.pos_embed {
         out.insert("transformer.wpe.weight".to_string(), positions.clone());
     }
@@ -160,7 +166,8 @@ mod tests {
             .narrow(1, 128, 128)
             .and_then(|k| k.t()?.contiguous())
             .expect("the keys");
-        assert_eq!(values(&k), values(&decoder.weights().blocks[2].k.weight));
+        let stored = decoder.weights().blocks[2].k.weight.tensor();
+        assert_eq!(values(&k), values(&stored.expect("plain")));
         let numbers: usize = read.values().map(Tensor::elem_count).sum();
         assert_eq!(numbers, parameters.count());
     }

@@ -101,10 +101,10 @@ impl Parameters {
             blocks,
             final_norm: norm(&mut tensor)?,
             unembed: Linear {
-                weight: embed.clone(),
+                weight: embed.clone().into(),
                 bias: None,
             },
-            embed,
+            embed: embed.into(),
         };
         Ok(Decoder::new(config.clone(), weights)?)
     }
@@ -112,7 +112,7 @@ impl Parameters {
 
 fn linear(tensor: &mut impl FnMut() -> candle_core::Result<Tensor>) -> Result<Linear> {
     Ok(Linear {
-        weight: tensor()?,
+        weight: tensor()?.into(),
         bias: Some(tensor()?),
     })
 }

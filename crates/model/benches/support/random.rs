@@ -51,7 +51,7 @@ pub(crate) fn decoder(shape: &Shape) -> Result<(Decoder, Vec<Var>)> {
         let (ln1, ln2) = (norm()?, norm()?);
         let mut linear = |out: usize, width: usize| -> Result<Linear> {
             Ok(Linear {
-                weight: var(&[out, width], 1.0 / (width as f32).sqrt(), 0.0)?,
+                weight: var(&[out, width], 1.0 / (width as f32).sqrt(), 0.0)?.into(),
                 bias: Some(var(&[out], 0.1, 0.0)?),
             })
         };
@@ -77,10 +77,10 @@ pub(crate) fn decoder(shape: &Shape) -> Result<(Decoder, Vec<Var>)> {
     };
     let weights = DecoderWeights {
         unembed: Linear {
-            weight: embed.clone(),
+            weight: embed.clone().into(),
             bias: None,
         },
-        embed,
+        embed: embed.into(),
         pos_embed,
         blocks,
         final_norm,

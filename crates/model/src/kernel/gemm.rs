@@ -117,6 +117,16 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// Rows.
+    pub(crate) fn height(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns.
+    pub(crate) fn width(&self) -> usize {
+        self.cols
+    }
+
     pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows);
         // SAFETY: the constructors checked the extent, and the row is borrowed from `self` alone.

@@ -5,32 +5,39 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
-use super::few_rows;
 use super::gemm::{Matrix, Target, Threads, product};
-use super::rows::{accumulate, column_sums};
+use super::packed_linear;
+use super::rows::column_sums;
 use super::storage::{fast, output, read, values};
 use crate::error::Result;
-use crate::weights::Linear;
+use crate::weights::{Linear, Weight};
 
 /// `x W^T + b` over the last dimension of `x`.
 pub fn linear(x: &Tensor, linear: &Linear) -> Result<Tensor> {
-    let tensors = [Some(x), Some(&linear.weight), linear.bias.as_ref()];
-    if !tensors.into_iter().flatten().all(|x| fast(&[x])) {
+    let bias = linear.bias.as_ref();
+    if ![Some(x), bias].into_iter().flatten().all(|x| fast(&[x])) {
         return plain(x, linear);
     }
-    let (x, weight) = (x.contiguous()?, linear.weight.contiguous()?);
-    Ok(match &linear.bias {
-        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, Product)?,
-        None => x.apply_op2(&weight, Product)?,
-    })
+    match &linear.weight {
+        Weight::Packed(weight) => packed_linear::linear(x, weight, bias),
+        Weight::Plain(weight) if fast(&[weight]) => {
+            let (x, weight) = (x.contiguous()?, weight.contiguous()?);
+            Ok(match bias {
+                Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, Product)?,
+                None => x.apply_op2(&weight, Product)?,
+            })
+        }
+        Weight::Plain(_) => plain(x, linear),
+    }
 }
 
 pub(super) fn plain(x: &Tensor, linear: &Linear) -> Result<Tensor> {
     let mut shape = x.dims().to_vec();
     let width = shape.pop().unwrap_or(0);
     let rows = shape.iter().product::<usize>();
-    shape.push(linear.weight.dim(0)?);
-    let y = x.reshape((rows, width))?.matmul(&linear.weight.t()?)?;
+    let weight = linear.weight.tensor()?;
+    shape.push(weight.dim(0)?);
+    let y = x.reshape((rows, width))?.matmul(&weight.t()?)?;
     let y = match &linear.bias {
         Some(bias) => y.broadcast_add(bias)?,
         None => y,
@@ -58,13 +65,6 @@ impl Product {
         shape.push(out);
         let (x, weight) = (values(x.0, x.1)?, values(weight.0, weight.1)?);
         let mut y = vec![0f32; rows * out];
-        if few_rows::product(x, weight, rows, width, out, &mut y) {
-            if let Some(bias) = bias {
-                y.chunks_exact_mut(out)
-                    .for_each(|row| accumulate(bias, row));
-            }
-            return Ok(output(y, shape));
-        }
         if let Some(bias) = bias {
             y.par_chunks_mut(out.max(1) * 64).for_each(|rows| {
                 rows.chunks_exact_mut(out)
@@ -204,7 +204,7 @@ mod tests {
             let all = vars(&[&[2, rows, width], &[out, width], &[out]], 3);
             let of = |f: fn(&Tensor, &Linear) -> Result<Tensor>| {
                 let linear = Linear {
-                    weight: all[1].as_tensor().clone(),
+                    weight: all[1].as_tensor().clone().into(),
                     bias: biased.then(|| all[2].as_tensor().clone()),
                 };
                 let y = f(all[0].as_tensor(), &linear).expect("shapes fit");

@@ -58,6 +58,18 @@ pub(crate) fn pieces(y: &mut [f32], width: usize, fill: impl Fn(usize, &mut [f32
     }
 }
 
+/// A buffer that holds anything, for results of which each element will be written.
+///
+/// # Safety
+/// No element may be read before it has been written.
+#[allow(unsafe_code, clippy::uninit_vec)]
+pub(crate) unsafe fn unwritten(len: usize) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    // SAFETY: there is room for so many; an f32 may hold any bits, and the caller reads none before writing it.
+    unsafe { values.set_len(len) };
+    values
+}
+
 /// Runs `tasks` tasks of about `cost` operations each, in parallel if they are worth it.
 pub(crate) fn tasks(tasks: usize, cost: usize, run: impl Fn(usize) + Sync + Send) {
     if tasks.saturating_mul(cost) <= 8 * PIECE {
