@@ -42,9 +42,7 @@ pub(crate) fn over(
     let mut remarks: Vec<String> = Vec::new();
     if is_effect {
         remarks.push("red helps the region, blue harms it".into());
-        if range.values > 0 && range.high > style.high {
-            remarks.push("the region's own blocks may go beyond the range".into());
-        }
+        remarks.push("the region's own blocks may go beyond the range".into());
     } else if signed {
         remarks.push("red above zero, blue below".into());
     }
@@ -120,7 +118,24 @@ pub(crate) fn part(
     let Some(input) = outcome.field("input").and_then(picture::of_field) else {
         return Ok(None);
     };
-    let start = |axis: usize| field.axes[axis].labels.text(0).parse().unwrap_or(0.0f32);
+    let start = |axis: usize| {
+        field.axes[axis]
+            .labels
+            .text(0)
+            .parse()
+            .unwrap_or(0.0f32)
+            .max(0.0) as usize
+    };
+    let (near, first) = around(&input, [start(1), start(2)], [rows, columns]);
+    let place = |axis: usize, from: usize| start(axis).saturating_sub(from) as f32;
+    let pixel = |name: &str, from: usize| {
+        let at = outcome.summary.reference.get(name)?;
+        Some(at - from as f32)
+    };
+    let from = match (pixel("pixel.x", first[1]), pixel("pixel.y", first[0])) {
+        (Some(x), Some(y)) => Some([x, y, 1.0, 1.0]),
+        _ => None,
+    };
     let labels = |axis: usize| Labels {
         name: field.axes[axis].name.clone(),
         texts: (0..field.axes[axis].len())
@@ -139,8 +154,8 @@ pub(crate) fn part(
         hatched: None,
         scale: Some(attention_scale(&map, theme)),
         content: Content::Over(Over {
-            picture: picture::paled(&input),
-            region: None,
+            picture: picture::paled(&near),
+            region: from,
             cells: Some(Grid {
                 rows: labels(1),
                 columns: labels(2),
@@ -149,7 +164,7 @@ pub(crate) fn part(
                 counts: None,
                 square: true,
             }),
-            origin: [start(1), start(2)],
+            origin: [place(1, first[0]), place(2, first[1])],
             cell: [1.0; 2],
             reach: None,
         }),
@@ -556,11 +571,33 @@ fn in_region(map: &Field, outcome: &Outcome, cell: usize) -> bool {
         && x < left + block
 }
 
+/// `Layer 0, block 3` of `attention.layers.0.residual_group.blocks.3.attn.pattern`; other names as they are.
 fn layer_name(field: &str) -> String {
-    field
-        .strip_prefix("attention.")
-        .unwrap_or(field)
-        .to_string()
+    let name = field.strip_prefix("attention.").unwrap_or(field);
+    let mut numbers = name.split('.').filter(|part| part.parse::<usize>().is_ok());
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(layer), Some(block), None) => format!("Layer {layer}, block {block}"),
+        (Some(layer), None, None) => format!("Layer {layer}"),
+        _ => name.to_string(),
+    }
+}
+
+/// The part of a picture around some cells, with as much again on every side, and where it begins: y, x.
+fn around(picture: &Image, at: [usize; 2], size: [usize; 2]) -> (Image, [usize; 2]) {
+    let first = [at[0].saturating_sub(size[0]), at[1].saturating_sub(size[1])];
+    let end = [
+        (at[0] + 2 * size[0]).min(picture.height as usize),
+        (at[1] + 2 * size[1]).min(picture.width as usize),
+    ];
+    let pixels = (first[0]..end[0])
+        .flat_map(|y| (first[1]..end[1]).map(move |x| picture.at(x as u32, y as u32)))
+        .collect();
+    let cut = Image {
+        width: end[1].saturating_sub(first[1]) as u32,
+        height: end[0].saturating_sub(first[0]) as u32,
+        pixels,
+    };
+    (cut, first)
 }
 
 fn window_details(outcome: &Outcome) -> Vec<String> {

@@ -197,15 +197,17 @@ fn heading(sources: &[Source<'_>], description: &Description) -> (String, Vec<St
         return Default::default();
     };
     let (name, mut pieces) = circumstances(first);
+    let mut names = vec![name];
     for &other in &shown[1..] {
         // What differs stands over the panels.
-        let (_, theirs) = circumstances(sources[other].outcome);
+        let (name, theirs) = circumstances(sources[other].outcome);
         pieces.retain(|p| theirs.contains(p));
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
-    let name = description
-        .heading
-        .clone()
-        .unwrap_or_else(|| name.to_string());
+    let name = names.join(", ");
+    let name = description.heading.clone().unwrap_or(name);
     (name, pieces)
 }
 

@@ -24,6 +24,12 @@ struct Measures {
     plot: [f32; 2],
     below: f32,
     bar: f32,
+    /// How many panels from here on the bar serves; 0 where that of a panel to the left does.
+    span: usize,
+    /// Where the bar begins below the plot's upper edge.
+    bar_top: f32,
+    /// Width of the panel.
+    whole: f32,
     /// Rows are labelled here, not by the panel to the left.
     labelled: bool,
 }
@@ -62,29 +68,31 @@ pub(crate) fn scene(
         let of_row = &measures[r];
         let most = |part: &dyn Fn(&Measures) -> f32| of_row.iter().map(part).fold(0.0, f32::max);
         let header = most(&|m| header_height(&pen, m));
-        let tall = most(&|m| m.plot[1] + m.below + m.bar);
+        let tall = most(&|m| (m.plot[1] + m.below).max(m.bar_top + m.bar));
         let mut x = EDGE;
         for (c, (drawing, m)) in row.iter().zip(of_row).enumerate() {
             let letter = letter(description, drawings.len(), r * columns + c);
             draw_header(&mut pen, drawing, m, letter, [x, y]);
             let plot = [x + lefts[c], y + header, m.plot[0], m.plot[1]];
             draw_content(&mut pen, drawing, m, plot, room);
-            let at = [x + lefts[c], y + header + m.plot[1] + m.below];
+            let at = [x + lefts[c], y + header + m.bar_top];
             let own = drawing
                 .scale
                 .as_ref()
-                .filter(|_| common.is_none_or(|c| !c.bar));
+                .filter(|_| common.is_none_or(|c| !c.bar) && m.span > 0);
+            let wide = bar_room(&lefts, c, m.span, room, gap);
             if let Some(scale) = own {
-                colour_bar::draw_strip(&mut pen, scale, at, room);
+                colour_bar::draw_strip(&mut pen, scale, at, wide);
                 if common.is_none() {
-                    colour_bar::draw_words(&mut pen, scale, hatched(drawing), at, room);
+                    let hatched = row[c..c + m.span].iter().find_map(hatched);
+                    colour_bar::draw_words(&mut pen, scale, hatched, at, wide);
                 }
             }
             panels.push(PanelFrame {
                 heading: [x, y + pen.size],
                 plot,
-                bar: own.map(|_| [at[0], at[1], room]),
-                words: own.filter(|_| common.is_none()).map(|_| room),
+                bar: own.map(|_| [at[0], at[1], wide]),
+                words: own.filter(|_| common.is_none()).map(|_| wide),
                 labelled: m.labelled,
             });
             x += lefts[c] + room + gap;
@@ -195,20 +203,61 @@ fn measure(
             if description.title {
                 m.header = pen.fonts.flow(&drawing.details, pen.muted(), whole);
             }
-            if let Some(scale) = &drawing.scale {
+            m.whole = whole;
+            m.left = lefts[c];
+        }
+        for c in 0..row.len() {
+            let span = match common {
+                Some(_) => 1,
+                None => span(row, c),
+            };
+            let run = c..c + span.max(1);
+            let top = run
+                .clone()
+                .map(|i| measured[i].plot[1] + measured[i].below)
+                .fold(0.0, f32::max);
+            let wide = bar_room(&lefts, c, span, room, pen.size * BETWEEN);
+            let m = &mut measured[c];
+            (m.span, m.bar_top) = (span, top);
+            if let (Some(scale), 1..) = (&row[c].scale, span) {
                 m.bar = match common {
                     Some(Common { bar: true, .. }) => 0.0,
                     Some(_) => colour_bar::strip_height(pen),
                     None => {
-                        let words = colour_bar::words_height(pen, scale, hatched(drawing), room);
-                        colour_bar::strip_height(pen) + words
+                        let hatched = row[run].iter().find_map(hatched);
+                        colour_bar::strip_height(pen)
+                            + colour_bar::words_height(pen, scale, hatched, wide)
                     }
                 };
             }
-            m.left = lefts[c];
         }
     }
     all
+}
+
+/// How many panels of a row from one on have colours that mean the same; 0 if those of the panel before do too.
+fn span(row: &[Drawing], from: usize) -> usize {
+    let same = |a: usize, b: usize| match (&row[a].scale, &row[b].scale) {
+        (Some(a), Some(b)) => a.said_alike(b) && a.style == b.style,
+        _ => false,
+    };
+    if from > 0 && same(from - 1, from) {
+        return 0;
+    }
+    1 + (from + 1..row.len())
+        .take_while(|&i| same(i - 1, i))
+        .count()
+}
+
+/// Width of a bar that serves some panels.
+fn bar_room(lefts: &[f32], from: usize, span: usize, room: f32, gap: f32) -> f32 {
+    let more: f32 = lefts
+        .iter()
+        .skip(from + 1)
+        .take(span.max(1) - 1)
+        .map(|left| left + room + gap)
+        .sum();
+    room + more
 }
 
 /// What serves all maps of a figure.
@@ -333,7 +382,8 @@ fn draw_header(
         return;
     }
     let look = pen.bold();
-    pen.text(left, baseline, look, &drawing.title);
+    let title = pen.fitted(&drawing.title, look, x + m.whole - left);
+    pen.text(left, baseline, look, &title);
     for (i, line) in m.header.iter().enumerate() {
         let baseline = baseline + (i + 1) as f32 * pen.small() * 1.3;
         pen.text(x, baseline, pen.muted(), line);

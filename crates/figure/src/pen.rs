@@ -64,6 +64,19 @@ impl<'a> Pen<'a> {
         self.fonts.width(text, look)
     }
 
+    /// A text cut, and ended by `…`, to what has room.
+    pub(crate) fn fitted(&self, text: &str, look: TextLook, room: f32) -> String {
+        if self.width(text, look) <= room {
+            return text.to_string();
+        }
+        let signs: Vec<char> = text.chars().collect();
+        let cut = |n: usize| signs[..n].iter().collect::<String>() + "…";
+        let most = (0..signs.len())
+            .rev()
+            .find(|&n| self.width(&cut(n), look) <= room);
+        cut(most.unwrap_or(0))
+    }
+
     pub(crate) fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, fill: Colour) {
         self.shapes.push(Shape::Rect {
             x,

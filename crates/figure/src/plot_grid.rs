@@ -68,7 +68,7 @@ pub(crate) fn draw(
 ) {
     let (rows, columns) = (grid.map.shape().height, grid.map.shape().width);
     let cell = [width / columns.max(1) as f32, height / rows.max(1) as f32];
-    cells(pen, &grid.map, &scale.style, [x, y], cell, true);
+    cells(pen, &grid.map, &scale.style, [x, y], cell, Join::Apart);
     if grid.square && cell[0] >= NUMBERS_FROM {
         values(pen, &grid.map, &scale.style, [x, y], cell);
     }
@@ -78,17 +78,31 @@ pub(crate) fn draw(
     column_labels(pen, &grid.columns, [x, y + height], cell[0], width);
 }
 
-/// Every cell in its colour or its state's look; a hairline apart where they are large, if asked.
+/// How neighbouring cells meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Join {
+    /// A hairline apart where they are large, or as one picture where they are many.
+    Apart,
+    /// Edge to edge.
+    Touching,
+    /// As one picture, without the seams that viewers show between half-clear cells.
+    Picture,
+}
+
+/// Every cell in its colour or its state's look.
 pub(crate) fn cells(
     pen: &mut Pen<'_>,
     map: &MapArray,
     style: &MapStyle,
     at: [f32; 2],
     cell: [f32; 2],
-    apart: bool,
+    join: Join,
 ) {
     let (rows, columns) = (map.shape().height, map.shape().width);
-    let single = cell[0] >= SINGLE_FROM && cell[1] >= SINGLE_FROM && rows * columns <= MOST_SINGLE;
+    let single = join != Join::Picture
+        && cell[0] >= SINGLE_FROM
+        && cell[1] >= SINGLE_FROM
+        && rows * columns <= MOST_SINGLE;
     if !single {
         let frame = [
             at[0],
@@ -99,7 +113,7 @@ pub(crate) fn cells(
         pen.image(frame, picture(map, style));
     }
     let mut hatched: Vec<(Colour, Vec<[[f32; 2]; 2]>)> = Vec::new();
-    let gap = if apart && cell[0].min(cell[1]) >= 4.0 {
+    let gap = if join == Join::Apart && cell[0].min(cell[1]) >= 4.0 {
         0.35
     } else {
         0.0
@@ -145,7 +159,10 @@ pub(crate) fn cells(
         pen.segments(lines, Stroke::new(ink, 0.3));
     }
     // White cells on white paper need an edge.
-    if apart && pen.theme == Theme::Light && !map.flags().iter().any(|f| f & flag::MASKED != 0) {
+    if join == Join::Apart
+        && pen.theme == Theme::Light
+        && !map.flags().iter().any(|f| f & flag::MASKED != 0)
+    {
         let frame = [
             at[0] - gap / 2.0,
             at[1] - gap / 2.0,

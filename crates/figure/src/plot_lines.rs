@@ -71,7 +71,6 @@ pub(crate) fn draw(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32
             band(pen, series, errors, &lines.x, &across, &down, index);
         }
     }
-    references(pen, lines, [x, width], &down);
     for (index, series) in lines.series.iter().enumerate() {
         let stroke = Stroke {
             dash: dash(index),
@@ -87,6 +86,7 @@ pub(crate) fn draw(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32
         }
     }
     pen.line(vec![[x, y], [x, y + height], [x + width, y + height]], axis);
+    references(pen, lines, [x, width], &down);
     pen.side_name(
         x - left + pen.small() * 0.95,
         y + height / 2.0,
@@ -197,6 +197,16 @@ fn references(pen: &mut Pen<'_>, lines: &Lines, [x, width]: [f32; 2], down: &dyn
             .iter()
             .all(|other| (other - baseline).abs() >= pen.small())
         {
+            // Curves may run here: the words stand on a little ground.
+            let [r, g, b, _] = pen.theme.panel();
+            let wide = pen.width(name, look) + 2.0;
+            pen.rect(
+                x + width - wide,
+                baseline - pen.small() * 0.8,
+                wide,
+                pen.small(),
+                [r, g, b, 190],
+            );
             pen.text(x + width, baseline, look, name);
             taken.push(baseline);
         }

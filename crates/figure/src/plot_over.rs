@@ -4,7 +4,7 @@ use whyfinder_paint::{Colour, MapArray, MapShape};
 
 use crate::drawing::{Over, Scale};
 use crate::pen::{HAIRLINE, Pen};
-use crate::plot_grid;
+use crate::plot_grid::{self, Join};
 use crate::scene::Stroke;
 
 /// Regions are green wherever they are drawn.
@@ -64,8 +64,17 @@ fn whole_cells(
     frame: [f32; 4],
 ) {
     let first = pen.shapes.len();
-    // Cells must touch: the picture would show between them.
-    plot_grid::cells(pen, map, style, at, cell, false);
+    let end = [
+        at[0] + map.shape().width as f32 * cell[0],
+        at[1] + map.shape().height as f32 * cell[1],
+    ];
+    let inside = end[0] <= frame[0] + frame[2] + 0.01 && end[1] <= frame[1] + frame[3] + 0.01;
+    let join = if inside {
+        Join::Picture
+    } else {
+        Join::Touching
+    };
+    plot_grid::cells(pen, map, style, at, cell, join);
     let [right, bottom] = [frame[0] + frame[2], frame[1] + frame[3]];
     for shape in &mut pen.shapes[first..] {
         if let crate::scene::Shape::Rect {
@@ -101,13 +110,32 @@ fn contour(
         ]
     };
     let mut lines = Vec::new();
-    for row in 0..rows {
-        for column in 0..columns {
-            if row > 0 && inside(row, column) != inside(row - 1, column) {
-                lines.push([corner(row, column), corner(row, column + 1)]);
+    // Steps in a row are one line, so that its dashes run on.
+    for row in 1..rows {
+        let mut start = None;
+        for column in 0..=columns {
+            let edge = column < columns && inside(row, column) != inside(row - 1, column);
+            match (edge, start) {
+                (true, None) => start = Some(column),
+                (false, Some(from)) => {
+                    lines.push([corner(row, from), corner(row, column)]);
+                    start = None;
+                }
+                _ => {}
             }
-            if column > 0 && inside(row, column) != inside(row, column - 1) {
-                lines.push([corner(row, column), corner(row + 1, column)]);
+        }
+    }
+    for column in 1..columns {
+        let mut start = None;
+        for row in 0..=rows {
+            let edge = row < rows && inside(row, column) != inside(row, column - 1);
+            match (edge, start) {
+                (true, None) => start = Some(row),
+                (false, Some(from)) => {
+                    lines.push([corner(from, column), corner(row, column)]);
+                    start = None;
+                }
+                _ => {}
             }
         }
     }

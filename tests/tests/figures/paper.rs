@@ -154,6 +154,15 @@ fn panels_are_lettered_and_share_a_bar_where_colours_mean_the_same() {
     assert_eq!(count(&lines, "local: Effect"), 1);
     assert_eq!(count(&lines, "loss of the region's PSNR"), 1);
     assert_eq!(count(&lines, "≥.60"), 1);
+    // A third map that measures something else has a bar of its own; the two still share theirs.
+    description.panels.push(whyfinder_figure::Panel {
+        minus: Some(0),
+        ..description.panels[1].clone()
+    });
+    let lines = said(&description);
+    assert_eq!(count(&lines, "≥.60"), 1);
+    assert_eq!(count(&lines, "difference: loss"), 1);
+    description.panels.pop();
     description.panels[1].range = Some([-2.0, 2.0]);
     description.letters = false;
     let lines = said(&description);

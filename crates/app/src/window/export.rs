@@ -104,9 +104,10 @@ pub enum ExportCommand {
 }
 
 impl Export {
-    /// A figure of everything that has been measured, showing what says most; none if there is nothing to show.
-    pub fn of(sources: Vec<ExportSource>) -> Option<Self> {
-        let available: Vec<(usize, View)> = sources
+    /// A figure of everything that has been measured, showing what says most; none if there is nothing to show. The
+    /// head that is looked at can be shown too.
+    pub fn of(sources: Vec<ExportSource>, head: Option<(usize, usize)>) -> Option<Self> {
+        let mut available: Vec<(usize, View)> = sources
             .iter()
             .enumerate()
             .flat_map(|(i, source)| {
@@ -130,6 +131,18 @@ impl Export {
                         .into_iter()
                         .map(|view| Panel::of(i, view)),
                 );
+            }
+        }
+        let atlas = available.iter().position(|(_, view)| *view == View::Atlas);
+        if let (Some(atlas), Some((layer, head))) = (atlas, head) {
+            let view = View::Head {
+                layer,
+                head,
+                tokens: None,
+            };
+            let selected = (available[atlas].0, view);
+            if !available.contains(&selected) {
+                available.insert(atlas + 1, selected);
             }
         }
         available.first()?;

@@ -192,7 +192,9 @@ impl Application {
                 }
             })
             .collect();
-        let Some(mut export) = Export::of(sources) else {
+        let s = self.state.selection;
+        let head = s.layer.zip(s.head);
+        let Some(mut export) = Export::of(sources, head) else {
             self.say(ctx, "There is nothing measured to export yet");
             return;
         };
