@@ -207,3 +207,49 @@ fn without_anything_measured_there_is_nothing_to_export() {
             .is_some_and(|(words, _)| words.contains("nothing measured"))
     );
 }
+
+#[test]
+fn networks_that_are_compared_are_exported_side_by_side() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("maps.svg");
+    let open = ["demo:denoise"];
+    let mut stage = Stage::opening(
+        1440.0,
+        900.0,
+        1.0,
+        vec![Answer::Picked(path.clone())],
+        &open,
+    );
+    stage.settle();
+    stage.window.get_by_label("Open another network").click();
+    stage.window.run_steps(3);
+    stage.window.get_by_label_contains("sr-local").click();
+    stage.settle();
+    stage.window.get_by_label("Run").click();
+    stage.settle();
+    stage.finish_maps();
+    stage.window.get_by_label("Export").click();
+    stage.window.run_steps(3);
+    wait(&mut stage, |stage| drawn(stage).is_some());
+    stage.picture("export_networks");
+    stage.window.get_by_label("SVG").click();
+    stage.window.run_steps(2);
+    stage.window.get_by_label("Write SVG…").click();
+    stage.window.run_steps(3);
+    wait(&mut stage, |s| s.window.state().state().export.is_none());
+    let origin = origin_of(&path);
+    let models: Vec<&str> = origin
+        .description
+        .panels
+        .iter()
+        .map(|p| origin.sources[p.source].experiment.model.as_str())
+        .collect();
+    assert_eq!(models, ["demo:denoise", "demo:sr-local"]);
+    assert!(
+        origin
+            .description
+            .panels
+            .iter()
+            .all(|p| p.view.to_string() == "effect")
+    );
+}

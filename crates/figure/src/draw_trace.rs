@@ -37,7 +37,7 @@ pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Dra
     let range = map.range();
     let mut remarks = Vec::new();
     if centre.is_some() {
-        remarks.push("centre: corrupted; red brings the answer back, blue pushes it away".into());
+        remarks.push("centre: corrupted; red above it, blue below".into());
     } else {
         remarks.push("from the corrupted value up: what restoring brings back".into());
     }

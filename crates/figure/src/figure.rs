@@ -10,7 +10,8 @@ use crate::origin::Origin;
 use crate::scene::Scene;
 use crate::view::{View, is_curve, views_of};
 use crate::{
-    FigureError, draw_attention, draw_image, draw_trace, layout, pdf, pgfplots, raster, svg, tables,
+    FigureError, draw_attention, draw_image, draw_scores, draw_trace, draw_windows, layout, pdf,
+    pgfplots, raster, svg, tables,
 };
 
 /// A result that a figure shows.
@@ -281,17 +282,17 @@ fn view(outcome: &Outcome, view: &View, theme: Theme) -> Result<Drawing, FigureE
             tokens,
         } => draw_attention::head(outcome, *layer, *head, *tokens, theme)?,
         View::Predictions => draw_attention::predictions(outcome),
-        View::Counts => draw_image::counts(outcome, theme),
+        View::Counts => draw_scores::counts(outcome, theme),
         View::Lines(name) => outcome
             .field(name)
             .filter(|f| draw_trace::is_trace(f))
             .map(|f| draw_trace::lines(outcome, f)),
         View::Part(name, index) => match outcome.field(name) {
-            Some(field) => draw_image::part(outcome, field, *index, theme)?,
+            Some(field) => draw_windows::part(outcome, field, *index, theme)?,
             None => None,
         },
         View::Field(name) => match outcome.field(name) {
-            Some(_) if is_curve(name) => draw_image::curves(outcome, name),
+            Some(_) if is_curve(name) => draw_scores::curves(outcome, name),
             Some(field) => field_view(outcome, field, theme)?,
             None => None,
         },
@@ -310,7 +311,7 @@ fn field_view(
     if let Some(made) = draw_image::over(outcome, field, theme)? {
         return Ok(Some(made));
     }
-    draw_image::tiles(outcome, field, theme)
+    draw_windows::tiles(outcome, field, theme)
 }
 
 fn nothing(outcome: &Outcome, view: &View) -> FigureError {

@@ -200,7 +200,10 @@ pub fn default_views(outcome: &Outcome) -> Vec<View> {
                 .filter(|v| matches!(v, View::Field(name) if name.starts_with("attention.")))
                 .cloned()
                 .collect();
-            [maps, tiles].concat()
+            match [maps, tiles].concat() {
+                none if none.is_empty() => fields(&["output"]),
+                some => some,
+            }
         }
     };
     if wanted.is_empty() {

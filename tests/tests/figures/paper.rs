@@ -204,6 +204,20 @@ fn every_view_is_written_in_every_format() {
 }
 
 #[test]
+fn a_map_without_its_picture_is_a_grid() {
+    let mut outcome = map("demo:denoise");
+    outcome.fields.retain(|f| f.name == "effect");
+    let figure = figure(&outcome, &["effect"]);
+    let lines = texts(&figure.svg().expect("written"));
+    for said in ["row", "column", "red helps the region, blue harms it"] {
+        assert!(
+            lines.iter().any(|line| line.starts_with(said)),
+            "{said}: {lines:?}"
+        );
+    }
+}
+
+#[test]
 fn a_font_may_be_a_file() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),

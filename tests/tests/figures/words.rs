@@ -129,7 +129,7 @@ fn harm_is_shown_in_a_diverging_map() {
     for said in [
         "−0.85",
         ".93 clean",
-        "centre: corrupted; red brings the answer back",
+        "centre: corrupted; red above it, blue below",
     ] {
         assert!(lines.contains(said), "{said}: {lines}");
     }
