@@ -145,12 +145,12 @@ fn refusal_of(model: &ImageModel, case: &str, changes: &[&str]) -> String {
 fn on_the_bundled_denoiser_little_is_computed_and_nothing_is_lost() {
     let model = open_network("demo:denoise", &OpenOptions::default()).expect("bundled");
     let text = r#"{"instrument": "causal-effect-map", "model": "demo:denoise",
-        "input": {"truth": "truth.png", "region": [24, 24, 8, 8], "sigma": 50},
+        "input": {"truth": "truth.png", "region": [40, 40, 8, 8], "sigma": 50},
         "intervention": {"coarse": 2, "fine": 4}}"#;
     let aside = tempfile::tempdir().expect("a folder");
     let picture = whyfinder_experiment::read_picture("picture:market").expect("bundled");
-    let part = picture.picture.cropped(64, 112, 64, 64).expect("inside");
-    image::RgbImage::from_raw(64, 64, part.rgb)
+    let part = picture.picture.cropped(64, 112, 96, 96).expect("inside");
+    image::RgbImage::from_raw(96, 96, part.rgb)
         .expect("fits")
         .save(aside.path().join("truth.png"))
         .expect("writes");
@@ -159,7 +159,7 @@ fn on_the_bundled_denoiser_little_is_computed_and_nothing_is_lost() {
     let plain = run(&model, &from_text(aside.path(), text, &plain));
     assert!(farthest(effect(&exact), effect(&plain)) < 1e-3);
     let counts = exact.summary.effects.as_ref().expect("counted");
-    assert!(counts.refined >= 5 && counts.unreachable > 30, "{counts:?}");
+    assert!(counts.refined >= 5 && counts.unreachable > 90, "{counts:?}");
     assert!(exact.summary.passes * 4.0 < plain.summary.passes);
     let saved = plain.summary.seconds / exact.summary.seconds;
     println!("{saved:.1} times as fast as whole passes");
