@@ -252,4 +252,30 @@ fn networks_that_are_compared_are_exported_side_by_side() {
             .iter()
             .all(|p| p.view.to_string() == "effect")
     );
+
+    // Opened, it asks both networks again, and its own settings fit what they answer.
+    let opened = path.display().to_string();
+    let mut stage = Stage::opening(1440.0, 900.0, 1.0, Vec::new(), &[&opened]);
+    wait(&mut stage, |s| {
+        s.window.state().state().question.images.networks.len() == 2
+    });
+    for _ in 0..3 {
+        stage.settle();
+        stage.finish_maps();
+    }
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    stage.window.run_steps(2);
+    let export = stage.window.state().state().export.as_ref().expect("open");
+    let panels = export.description.panels.iter();
+    let again: Vec<(&str, String)> = panels
+        .map(|p| {
+            let model = &export.sources[p.source].outcome.experiment.model;
+            (model.as_str(), p.view.to_string())
+        })
+        .collect();
+    let effect = || "effect".to_string();
+    assert_eq!(
+        again,
+        [("demo:denoise", effect()), ("demo:sr-local", effect())]
+    );
 }

@@ -10,7 +10,7 @@ use crate::FigureError;
 use crate::description::Description;
 use crate::figure::Source;
 
-pub use inside::{may_hold_origin, read_origin};
+pub use inside::{may_hold_origin, open_origin, read_origin};
 pub use numbers_kept::{Held, Kept};
 
 /// The version of what is written; later ones are refused with a sentence.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use whyfinder_experiment::{Outcome, read_result};
 use whyfinder_figure::{
-    Description, Figure, FigureError, Format, Panel, Source, View, default_views, read_origin,
+    Description, Figure, FigureError, Format, Panel, Source, View, default_views, open_origin,
     save, views_of,
 };
 
@@ -90,7 +90,11 @@ fn describe(
     outcomes: &[Outcome],
 ) -> Result<Description, CommandError> {
     let mut description = match &arguments.like {
-        Some(path) => like(path)?,
+        Some(path) => {
+            open_origin(path)
+                .map_err(CommandError::bad_request)?
+                .description
+        }
         None => Description::default(),
     };
     if let Some(width) = &arguments.width {
@@ -178,31 +182,6 @@ fn panels(arguments: &arguments::Figure, outcomes: &[Outcome]) -> Result<Vec<Pan
         panels.extend((0..outcomes.len()).map(|source| Panel::of(source, view.clone())));
     }
     Ok(panels)
-}
-
-fn like(path: &Path) -> Result<Description, CommandError> {
-    let bytes = read_file(path)?;
-    match read_origin(&bytes)? {
-        Some(origin) => Ok(origin.description),
-        None => Err(no_figure(path)),
-    }
-}
-
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
-    std::fs::read(path).map_err(|e| {
-        CommandError::bad_request(format!(
-            "The figure cannot be read ({e}): {}",
-            path.display()
-        ))
-    })
-}
-
-pub(super) fn no_figure(path: &Path) -> CommandError {
-    CommandError::bad_request(format!(
-        "The file holds no experiment: it is no SVG, PDF or PNG that Whyfinder wrote, or what was inside has been \
-         taken out. Path: {}",
-        path.display()
-    ))
 }
 
 fn range(text: &str) -> Result<[f32; 2], CommandError> {

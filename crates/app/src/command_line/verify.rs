@@ -3,21 +3,17 @@
 use serde_json::json;
 use whyfinder_experiment::Outcome;
 use whyfinder_figure::origin::{Held, OriginSource};
-use whyfinder_figure::{Origin, read_origin};
+use whyfinder_figure::{Origin, open_origin};
 
 use super::arguments;
 use super::carry_out::{measure, worker};
 use super::command_error::CommandError;
-use super::figure::{no_figure, read_file};
 use super::progress::ProgressLine;
 use super::say::say;
 use crate::missing_model::missing_model;
 
 pub(crate) fn verify(arguments: &arguments::Verify) -> Result<(), CommandError> {
-    let bytes = read_file(&arguments.figure)?;
-    let Some(origin) = read_origin(&bytes)? else {
-        return Err(no_figure(&arguments.figure));
-    };
+    let origin = open_origin(&arguments.figure).map_err(CommandError::bad_request)?;
     let mut all_hold = true;
     for (index, source) in origin.sources.iter().enumerate() {
         let outcome = run_again(source, arguments)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use whyfinder_experiment::{ImageMethod, InstrumentSettings, Outcome};
-use whyfinder_figure::{Description, Format, Panel, View, default_views, views_of};
+use whyfinder_figure::{Description, Format, Origin, Panel, View, default_views, views_of};
 
 /// Whole answers that are kept for figures.
 const MOST_KEPT: usize = 24;
@@ -121,6 +121,14 @@ impl Export {
                     .map(move |view| (i, view))
             })
             .collect();
+        // The pictures of a run come with its map, too.
+        let mut seen: Vec<(String, View)> = Vec::new();
+        available.retain(|(source, view)| {
+            let named = (sources[*source].name.clone(), view.clone());
+            let new = !seen.contains(&named);
+            seen.push(named);
+            new
+        });
         let latest = sources.first()?;
         let mut panels: Vec<Panel> = default_views(&latest.outcome)
             .into_iter()
@@ -166,14 +174,30 @@ impl Export {
         })
     }
 
-    /// Takes a description whose results and views are at hand.
-    pub fn take(&mut self, description: &Description) {
-        let at_hand = |panel: &Panel| {
-            self.available.contains(&(panel.source, panel.view.clone()))
-                || matches!(panel.view, View::Head { .. })
+    /// Takes the description of a figure whose results and views are at hand, whatever their order here.
+    pub fn take(&mut self, origin: &Origin) {
+        let here = |source: usize| {
+            let wanted = &origin.sources.get(source)?.experiment;
+            self.sources.iter().position(|s| {
+                let have = &s.outcome.experiment;
+                have.model == wanted.model && have.instrument.name() == wanted.instrument.name()
+            })
         };
-        if !description.panels.is_empty() && description.panels.iter().all(at_hand) {
-            self.description = description.clone();
+        let mut description = origin.description.clone();
+        for panel in &mut description.panels {
+            let minus = panel.minus.map(&here);
+            let (Some(source), false) = (here(panel.source), minus == Some(None)) else {
+                return;
+            };
+            let known = matches!(panel.view, View::Head { .. })
+                || views_of(&self.sources[source].outcome).contains(&panel.view);
+            if !known {
+                return;
+            }
+            (panel.source, panel.minus) = (source, minus.flatten());
+        }
+        if !description.panels.is_empty() {
+            self.description = description;
         }
     }
 

@@ -199,7 +199,7 @@ impl Application {
             return;
         };
         if let Some(origin) = &self.opened_figure {
-            export.take(&origin.description);
+            export.take(origin);
         }
         self.state.export = Some(export);
         self.change_export(ctx, |_| {});

@@ -10,7 +10,7 @@ use whyfinder_experiment::{
     Experiment, ImageMethod, InstrumentSettings, Outcome, read_experiment, read_result,
 };
 
-use whyfinder_figure::{Origin, may_hold_origin, read_origin};
+use whyfinder_figure::{Origin, may_hold_origin, open_origin};
 use whyfinder_model::network::is_network;
 
 use super::application::Application;
@@ -47,13 +47,8 @@ fn reader(path: &Path) -> Option<Reader> {
             Ok(Content::Result(Box::new(outcome)))
         }),
         Some("svg" | "pdf" | "png") => Some(|path| {
-            let bytes = std::fs::read(path).map_err(|e| format!("It cannot be read: {e}."))?;
-            match read_origin(&bytes).map_err(|e| e.to_string())? {
-                Some(origin) => Ok(Content::Figure(Box::new(origin))),
-                None => Err("It holds no experiment: Whyfinder did not write it, or what was inside has been taken \
-                             out."
-                    .into()),
-            }
+            let origin = open_origin(path).map_err(|e| e.to_string())?;
+            Ok(Content::Figure(Box::new(origin)))
         }),
         Some("toml" | "json") if !part_of_a_model => Some(|path| {
             let experiment = read_experiment(path, &[]).map_err(|e| e.to_string())?;

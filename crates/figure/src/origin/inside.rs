@@ -1,5 +1,9 @@
 //! Finding the origin inside a file. Nothing in the file is believed: sizes are bounded before anything is unpacked.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use resvg::usvg::roxmltree;
 
 use super::Origin;
@@ -12,6 +16,32 @@ const LARGEST_RECORD: usize = 16 << 20;
 /// Most attachments of a PDF that are tried.
 const MOST_ATTACHMENTS: usize = 64;
 const NAMESPACE: &str = "urn:whyfinder:origin";
+
+/// The origin inside a file, of which no more than 256 MiB are read.
+///
+/// # Errors
+/// A sentence if the file cannot be read, is no figure of this program, or holds an origin that cannot be read.
+pub fn open_origin(path: &Path) -> Result<Origin, FigureError> {
+    let failed = |e: std::io::Error| {
+        FigureError::Origin(format!(
+            "The figure cannot be read ({e}): {}",
+            path.display()
+        ))
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(failed)?
+        .take(LARGEST as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    read_origin(&bytes)?.ok_or_else(|| {
+        FigureError::Origin(format!(
+            "The file holds no experiment: it is no SVG, PDF or PNG that Whyfinder wrote, or what was inside has been \
+             taken out. Path: {}",
+            path.display()
+        ))
+    })
+}
 
 /// The origin inside a PNG, an SVG or a PDF; none if the bytes are no figure of this program.
 ///
