@@ -1,4 +1,4 @@
-//! A GPT-2-small-shaped model as files.
+//! Models of GPT-2's form as files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,25 +6,37 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::random_weights;
-use crate::shapes;
+use crate::shapes::{self, Gpt2};
 
 /// Writes the folder of a model whose tokens are the words `w0`, `w1` and so on; gives the weights file.
-pub(crate) fn write(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn write(folder: &Path, sizes: &Gpt2) -> Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     let put = |name: &str, text: &str| {
         std::fs::write(folder.join(name), text).with_context(|| format!("Could not write {name}"))
     };
-    put("config.json", shapes::GPT2_CONFIG)?;
-    put("tokenizer.json", &tokenizer().to_string())?;
+    put("config.json", &config(sizes).to_string())?;
+    put("tokenizer.json", &tokenizer(sizes.vocab).to_string())?;
     let weights = folder.join("model.safetensors");
-    random_weights::write(&weights, &shapes::gpt2().0, 1)?;
+    random_weights::write(&weights, &shapes::gpt2(sizes).0, 1)?;
     Ok(weights)
 }
 
-fn tokenizer() -> Value {
-    let vocab: Map<String, Value> = (0..shapes::GPT2_VOCAB)
-        .map(|id| (format!("w{id}"), json!(id)))
-        .collect();
+fn config(sizes: &Gpt2) -> Value {
+    json!({
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "n_embd": sizes.width,
+        "n_layer": sizes.layers,
+        "n_head": sizes.heads,
+        "n_positions": sizes.positions,
+        "vocab_size": sizes.vocab,
+        "activation_function": "gelu_new",
+        "layer_norm_epsilon": 1e-5,
+    })
+}
+
+fn tokenizer(vocab: usize) -> Value {
+    let vocab: Map<String, Value> = (0..vocab).map(|id| (format!("w{id}"), json!(id))).collect();
     json!({
         "version": "1.0",
         "truncation": null,
@@ -39,8 +51,12 @@ fn tokenizer() -> Value {
 }
 
 /// `count` token ids, always the same.
-pub(crate) fn tokens(count: usize) -> Vec<u32> {
-    (0..count)
-        .map(|i| (i * 7919 % shapes::GPT2_VOCAB) as u32)
-        .collect()
+pub(crate) fn tokens(count: usize, vocab: usize) -> Vec<u32> {
+    (0..count).map(|i| (i * 7919 % vocab) as u32).collect()
+}
+
+/// The prompt that these ids make.
+pub(crate) fn words(tokens: &[u32]) -> String {
+    let words: Vec<String> = tokens.iter().map(|id| format!("w{id}")).collect();
+    words.join(" ")
 }

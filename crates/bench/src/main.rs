@@ -17,6 +17,7 @@ mod shapes;
 mod table;
 mod timing;
 mod torch;
+mod traces;
 
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ use crate::torch::Torch;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 pub(crate) struct Arguments {
-    /// Only tables whose name contains this: passes, maps.
+    /// Only tables whose name contains this: passes, maps, traces.
     #[arg(long)]
     only: Option<String>,
     /// Only rows whose name contains this.
@@ -64,7 +65,12 @@ impl Arguments {
 /// One benchmark: its name and what makes its table.
 type Benchmark = (&'static str, fn(&mut Bench) -> Result<Table>);
 
-const BENCHMARKS: [Benchmark; 2] = [("passes", passes::table), ("maps", maps::table)];
+const BENCHMARKS: [Benchmark; 4] = [
+    ("passes", passes::table),
+    ("maps", maps::table),
+    ("traces", traces::table),
+    ("traces, growth", traces::growth),
+];
 
 /// What all benchmarks share.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use whyfinder_model::network::{NoNodeProbe, forward, open_network};
 use whyfinder_model::{OpenOptions, Pass, open};
 
 use crate::random_weights::{Draws, write};
-use crate::shapes::{self, Shapes};
+use crate::shapes::{self, GPT2_SMALL, Shapes};
 use crate::table::{Table, duration, optional};
 use crate::timing::{Pair, in_turns, shortest};
 use crate::torch::{Order, difference};
@@ -71,18 +71,18 @@ fn language_rows(bench: &mut Bench, table: &mut Table) -> Result<()> {
         return Ok(());
     }
     let folder = bench.folder.path().join("gpt2");
-    let weights = language::write(&folder)?;
+    let weights = language::write(&folder, &GPT2_SMALL)?;
     let reference = folder.to_str().context("a folder with a plain name")?;
     let model = open(reference, &OpenOptions::default())?;
     for count in wanted {
-        let ids = language::tokens(count);
+        let ids = language::tokens(count, GPT2_SMALL.vocab);
         let tokens = Tensor::from_vec(ids.clone(), (1, count), &Device::Cpu)?;
         let run = || Ok(model.decoder.logits(&tokens, &Pass::default())?);
         let output = bench.folder.path().join("logits.safetensors");
         let order = Order {
             kind: "gpt2",
             weights: &weights,
-            more: json!({ "tokens": [ids], "heads": shapes::GPT2_HEADS }),
+            more: json!({ "tokens": [ids], "heads": GPT2_SMALL.heads }),
             seconds: bench.arguments.seconds,
             output: Some(&output),
         };

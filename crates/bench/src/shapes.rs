@@ -128,15 +128,30 @@ pub(crate) fn rrdb() -> Shapes {
     shapes
 }
 
-pub(crate) const GPT2_HEADS: usize = 12;
-pub(crate) const GPT2_VOCAB: usize = 50_257;
+/// Sizes of a model of GPT-2's form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gpt2 {
+    pub(crate) layers: usize,
+    pub(crate) width: usize,
+    pub(crate) heads: usize,
+    pub(crate) positions: usize,
+    pub(crate) vocab: usize,
+}
 
 /// GPT-2 small (Radford et al. 2019).
-pub(crate) fn gpt2() -> Shapes {
-    let (layers, width, positions) = (12, 768, 1024);
+pub(crate) const GPT2_SMALL: Gpt2 = Gpt2 {
+    layers: 12,
+    width: 768,
+    heads: 12,
+    positions: 1024,
+    vocab: 50_257,
+};
+
+pub(crate) fn gpt2(sizes: &Gpt2) -> Shapes {
+    let width = sizes.width;
     let mut shapes = Shapes::default();
-    shapes.push("wte.weight".into(), &[GPT2_VOCAB, width], 0.0, 0.05);
-    shapes.push("wpe.weight".into(), &[positions, width], 0.0, 0.05);
+    shapes.push("wte.weight".into(), &[sizes.vocab, width], 0.0, 0.05);
+    shapes.push("wpe.weight".into(), &[sizes.positions, width], 0.0, 0.05);
     let norm = |shapes: &mut Shapes, name: String| {
         shapes.push(format!("{name}.weight"), &[width], 1.0, 0.1);
         shapes.push(format!("{name}.bias"), &[width], 0.0, 0.1);
@@ -146,7 +161,7 @@ pub(crate) fn gpt2() -> Shapes {
         shapes.push(format!("{name}.weight"), &[from, to], 0.0, spread);
         shapes.push(format!("{name}.bias"), &[to], 0.0, 0.02);
     };
-    for layer in 0..layers {
+    for layer in 0..sizes.layers {
         let part = |name: &str| format!("h.{layer}.{name}");
         norm(&mut shapes, part("ln_1"));
         linear(&mut shapes, part("attn.c_attn"), [width, 3 * width]);
@@ -158,15 +173,3 @@ pub(crate) fn gpt2() -> Shapes {
     norm(&mut shapes, "ln_f".into());
     shapes
 }
-
-pub(crate) const GPT2_CONFIG: &str = r#"{
-    "architectures": ["GPT2LMHeadModel"],
-    "model_type": "gpt2",
-    "n_embd": 768,
-    "n_layer": 12,
-    "n_head": 12,
-    "n_positions": 1024,
-    "vocab_size": 50257,
-    "activation_function": "gelu_new",
-    "layer_norm_epsilon": 1e-5
-}"#;

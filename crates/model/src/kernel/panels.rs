@@ -65,12 +65,12 @@ mod wide {
 
     use std::arch::x86_64::{
         __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_reduce_add_ps, _mm512_set1_ps,
+        _mm512_setzero_ps,
     };
     use std::ops::Range;
 
     use super::{PANEL, Packed};
-    use crate::kernel::elementary::fold;
     use crate::kernel::gemm::{Shared, Target};
     use crate::kernel::storage::{tasks, unwritten};
 
@@ -284,33 +284,28 @@ mod wide {
     /// Sixteen sums over all outputs.
     #[target_feature(enable = "avx512f")]
     fn dot(dy: &[&[f32]; PAIR], weight: &Packed, from: usize, found: usize) -> [[f32; PAIR]; PAIR] {
-        let mut sums = [[[0f32; LANES]; PAIR]; PAIR];
+        let [out, _] = weight.dims();
+        assert!(dy.iter().all(|dy| dy.len() == out));
+        let mut sums = [[_mm512_setzero_ps(); PAIR]; PAIR];
         for panel in 0..weight.panels() {
             let inputs = &weight.panel(panel)[from * PANEL..(from + found) * PANEL];
             for half in 0..PANEL / LANES {
-                let w = [0, 1, 2, 3].map(|j: usize| {
-                    lanes(&inputs[j.min(found - 1) * PANEL + half * LANES..][..LANES])
-                });
                 let at = panel * PANEL + half * LANES;
-                let dy = dy.map(|dy| lanes(&dy[at.min(dy.len())..(at + LANES).min(dy.len())]));
-                for i in 0..PAIR {
-                    for j in 0..PAIR {
-                        for lane in 0..LANES {
-                            sums[i][j][lane] = dy[i][lane].mul_add(w[j][lane], sums[i][j][lane]);
-                        }
+                let mask = mask(out.saturating_sub(at));
+                // SAFETY: the mask leaves out what is behind the outputs.
+                let dy = dy
+                    .map(|dy| unsafe { _mm512_maskz_loadu_ps(mask, dy.as_ptr().wrapping_add(at)) });
+                for j in 0..PAIR {
+                    let input = &inputs[j.min(found - 1) * PANEL + half * LANES..][..LANES];
+                    // SAFETY: so many were sliced.
+                    let w = unsafe { _mm512_loadu_ps(input.as_ptr()) };
+                    for i in 0..PAIR {
+                        sums[i][j] = _mm512_fmadd_ps(dy[i], w, sums[i][j]);
                     }
                 }
             }
         }
-        sums.map(|row| row.map(fold))
-    }
-
-    /// Up to sixteen values, zeros behind.
-    #[inline(always)]
-    fn lanes(x: &[f32]) -> [f32; LANES] {
-        let mut lanes = [0f32; LANES];
-        lanes[..x.len()].copy_from_slice(x);
-        lanes
+        sums.map(|row| row.map(|sum| _mm512_reduce_add_ps(sum)))
     }
 }
 
