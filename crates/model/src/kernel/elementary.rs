@@ -59,8 +59,16 @@ pub(crate) fn normal_share(x: f32) -> f32 {
     let a = x.abs();
     let near = 0.5 + 0.5 * erf_near(x);
     let tail = 0.5 * erfc_far(a);
-    let far = if x < 0.0 { tail } else { 1.0 - tail };
-    if a < 1.0 { near } else { far }
+    let far = either(x < 0.0, tail, 1.0 - tail);
+    either(a < 1.0, near, far)
+}
+
+/// One of two values by their bits. The compiler would rather skip a long way than compute both, and then a loop is
+/// no longer made of vector instructions.
+#[inline(always)]
+fn either(which: bool, yes: f32, no: f32) -> f32 {
+    let mask = u32::from(which).wrapping_neg();
+    f32::from_bits((yes.to_bits() & mask) | (no.to_bits() & !mask))
 }
 
 /// erf on [-1, 1].
@@ -99,7 +107,7 @@ fn erfc_far(a: f32) -> f32 {
     let p = p * y + 4.218_463_4e-1;
     let p = p * y - 2.820_767_4e-1;
     let above = p * y + 5.641_896e-1;
-    let p = if a < 2.0 { below_two } else { above };
+    let p = either(a < 2.0, below_two, above);
     exp(-a * a) * q * p
 }
 
