@@ -146,6 +146,7 @@ impl Stage {
             note: "window 3",
             values: &values,
             stderr: Some(&stderr),
+            count: None,
             measured: &self.measured,
         });
         let grid = TraceGrid {

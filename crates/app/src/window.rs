@@ -22,9 +22,11 @@ pub mod results;
 pub mod scenes;
 pub mod selection;
 pub mod state;
+mod stopping;
 pub mod theme;
 pub mod thumbnail;
 
+mod against_estimates;
 mod answer_chips;
 mod apply;
 mod attention_panel;

@@ -160,6 +160,14 @@ pub struct TraceSettings {
     pub metric: Metric,
     /// Held at their corrupted values at the restored token: `mlp`, `attention`.
     pub severed: Vec<TraceKind>,
+    /// At this confidence a cell has had enough noise draws once its effect is known to within `resolution` and its
+    /// sign is known too; `corruption.samples` are the most. Absent: all have that many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// In the metric's unit, either way; a difference that no longer shows as another colour.
+    pub resolution: f64,
+    /// Whether one gradient pass first estimates every cell, and the cells are visited in that order.
+    pub estimate: bool,
     pub engine: Engine,
 }
 
@@ -222,6 +230,9 @@ impl Default for TraceSettings {
             window: 10,
             metric: Metric::Probability,
             severed: Vec::new(),
+            confidence: None,
+            resolution: 0.01,
+            estimate: true,
             engine: Engine::Exact,
         }
     }

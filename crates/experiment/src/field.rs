@@ -172,8 +172,9 @@ impl Field {
 
     /// Names the run that effects are measured against, and gives each cell the standard error of its effect.
     ///
-    /// `reference` has one value per sample of a cell, in the same order of draws. The draws being shared, the error
-    /// of an effect is that of the paired differences: neither the cell's own error nor the reference's says it.
+    /// `reference` has one value per sample of a cell, in the same order of draws; a cell with fewer has the first ones.
+    /// The draws being shared, the error of an effect is that of the paired differences: neither the cell's own error
+    /// nor the reference's says it.
     pub fn pair_with(&mut self, reference: Vec<f32>) {
         self.effect_stderr = Some(vec![f32::NAN; self.values.len()]);
         self.paired_with = Some(reference);
@@ -189,7 +190,7 @@ impl Field {
             return;
         };
         let samples = self.samples_of(cell);
-        if samples.len() != reference.len() {
+        if samples.len() > reference.len() {
             return;
         }
         let differences: Vec<f32> = samples.iter().zip(reference).map(|(s, r)| s - r).collect();

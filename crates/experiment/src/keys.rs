@@ -96,6 +96,9 @@ const TRACE: &[(&str, Holds)] = &[
     ("window", Other),
     ("metric", Text),
     ("severed", TextList),
+    ("confidence", Other),
+    ("resolution", Other),
+    ("estimate", Other),
     ("engine", Text),
 ];
 const INTERVENTION: &[(&str, Holds)] = &[

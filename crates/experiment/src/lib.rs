@@ -29,6 +29,7 @@ pub mod result_write;
 pub mod site;
 pub mod validate;
 mod validate_image;
+mod validate_stopping;
 pub mod whole_file;
 pub mod write;
 

@@ -1,8 +1,8 @@
 //! What can be wrong with an experiment before any model is opened.
 
 use crate::{
-    Corruption, Experiment, ExperimentError, Input, InstrumentSettings, Metric, RunSettings,
-    TraceKind, TraceSettings, validate_image,
+    Corruption, Engine, Experiment, ExperimentError, Input, InstrumentSettings, Metric,
+    RunSettings, TraceKind, TraceSettings, validate_image, validate_stopping,
 };
 
 /// Noise samples beyond which only the wait grows.
@@ -25,7 +25,8 @@ pub fn validate(experiment: &Experiment) -> Result<(), ExperimentError> {
         InstrumentSettings::CausalTrace { corruption, trace } => {
             check_input(&experiment.input)?;
             check_corruption(&experiment.input, corruption)?;
-            check_trace(&experiment.input, trace)
+            check_trace(&experiment.input, trace)?;
+            check_stopping(corruption, trace)
         }
     }
 }
@@ -185,6 +186,29 @@ fn check_corruption(input: &Input, corruption: &Corruption) -> Result<(), Experi
             Ok(())
         }
     }
+}
+
+/// Whether draws that end early fit the rest.
+fn check_stopping(corruption: &Corruption, trace: &TraceSettings) -> Result<(), ExperimentError> {
+    validate_stopping::check(
+        "trace",
+        "the metric's unit",
+        trace.confidence,
+        trace.resolution,
+    )?;
+    if trace.confidence.is_some() && matches!(corruption, Corruption::Replace { .. }) {
+        return refuse(
+            "Another prompt in place of noise leaves nothing to draw again, so that no confidence can end it; remove \
+             trace.confidence or set corruption.kind to \"noise\".",
+        );
+    }
+    if trace.confidence.is_some() && trace.engine == Engine::Plain {
+        return refuse(
+            "The plain engine is for checking and runs every draw; remove trace.confidence or set trace.engine to \
+             \"exact\".",
+        );
+    }
+    Ok(())
 }
 
 fn check_trace(input: &Input, trace: &TraceSettings) -> Result<(), ExperimentError> {

@@ -6,6 +6,7 @@ use crate::image_experiment::{
     IntegratedGradientsSettings, InterventionSettings, LamSettings, MapSource, RiseSettings,
 };
 use crate::validate::refuse;
+use crate::validate_stopping;
 
 /// Interventions on one block beyond which only the wait grows.
 const MOST_DRAWS: usize = 10_000;
@@ -122,26 +123,17 @@ fn check_intervention(settings: &InterventionSettings) -> Result<(), ExperimentE
             settings.tolerance
         ));
     }
-    if !(settings.resolution.is_finite() && settings.resolution > 0.0) {
-        return refuse(format!(
-            "The resolution {} is not usable; set intervention.resolution to a number of dB above 0.",
-            settings.resolution
-        ));
-    }
-    match settings.confidence {
-        Some(confidence) if !(0.5..1.0).contains(&confidence) => {
-            return refuse(format!(
-                "The confidence {confidence} is not usable; set intervention.confidence to a number from 0.5 to below 1, \
-                 such as 0.95, or remove it to give every block as many interventions."
-            ));
-        }
-        Some(_) if settings.fine == 0 => {
-            return refuse(
-                "There is no second stage that a confidence could end; set intervention.fine to at least 1 or remove \
-                 intervention.confidence.",
-            );
-        }
-        _ => {}
+    validate_stopping::check(
+        "intervention",
+        "dB",
+        settings.confidence,
+        settings.resolution,
+    )?;
+    if settings.confidence.is_some() && settings.fine == 0 {
+        return refuse(
+            "There is no second stage that a confidence could end; set intervention.fine to at least 1 or remove \
+             intervention.confidence.",
+        );
     }
     if settings.only.is_some() && settings.draws == Draws::Numpy {
         return refuse(

@@ -14,7 +14,6 @@ mod grid;
 pub(crate) mod occlusion;
 mod patches;
 mod stage;
-mod stopping;
 mod tried;
 mod whole_passes;
 

@@ -51,12 +51,15 @@ pub(crate) struct Cut<'a> {
     pub(crate) config: &'a DecoderConfig,
     /// Positions of the corrupted prompt.
     pub(crate) length: usize,
+    /// The first draw.
+    pub(crate) first: usize,
+    /// Draws from there on.
     pub(crate) samples: usize,
     /// Memory for one pack. At least one row is run in any case.
     pub(crate) bytes: u64,
 }
 
-/// All rows of all cells, once each; cells in the order of [`crate::cells::plan`].
+/// All these draws of all cells, once each; cells in the order of [`crate::cells::plan`].
 pub(crate) fn packs(cells: &[Cell], cut: Cut<'_>) -> Vec<Pack> {
     let mut packs = Vec::new();
     let mut open = Pack::default();
@@ -72,13 +75,13 @@ pub(crate) fn packs(cells: &[Cell], cut: Cut<'_>) -> Vec<Pack> {
             members.chunks(1).collect()
         };
         for part in parts {
-            let whole = cut.pack(cells, part, 0..cut.samples);
+            let whole = cut.pack(cells, part, cut.first..cut.end());
             let at_once = cut.samples_at_once(&whole, part.len());
             if at_once < cut.samples {
                 // The pieces of a cell come one after the other, with nothing else.
                 close(&mut open, &mut packs);
-                for from in (0..cut.samples).step_by(at_once) {
-                    let samples = from..cut.samples.min(from + at_once);
+                for from in (cut.first..cut.end()).step_by(at_once) {
+                    let samples = from..cut.end().min(from + at_once);
                     packs.push(cut.pack(cells, part, samples));
                 }
                 continue;
@@ -108,6 +111,10 @@ fn close(open: &mut Pack, packs: &mut Vec<Pack>) {
 }
 
 impl Cut<'_> {
+    fn end(&self) -> usize {
+        self.first + self.samples
+    }
+
     fn most_rows(&self, start: usize) -> usize {
         let row = tail_row_bytes(self.config, self.length, self.length - start);
         usize::try_from(self.bytes / row)
@@ -229,6 +236,7 @@ mod tests {
                     let cut = Cut {
                         config: &config,
                         length,
+                        first: 0,
                         samples,
                         bytes,
                     };
@@ -277,6 +285,7 @@ mod tests {
         let cut = |bytes| Cut {
             config: &config,
             length: 24,
+            first: 0,
             samples: 10,
             bytes,
         };

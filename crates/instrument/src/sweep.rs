@@ -34,13 +34,14 @@ pub(crate) struct Sweep<'a> {
 /// Receives each cell as it is measured.
 pub(crate) type Store<'s> = &'s mut dyn FnMut(&Cell, &MeasuredCell);
 
-struct Step<'a> {
-    observer: &'a mut dyn Observer,
-    store: Store<'a>,
-    pace: Pace,
-    done: usize,
-    total: usize,
-    flops_left: f64,
+/// How far a sweep has come, and whom it tells.
+pub(crate) struct Step<'a> {
+    pub(crate) observer: &'a mut dyn Observer,
+    pub(crate) store: Store<'a>,
+    pub(crate) pace: Pace,
+    pub(crate) done: usize,
+    pub(crate) total: usize,
+    pub(crate) flops_left: f64,
 }
 
 impl Sweep<'_> {
@@ -72,6 +73,32 @@ impl Sweep<'_> {
             }
             return Ok(());
         }
+        self.unmoved(plan, corrupted, &mut step)?;
+        let mut gathered = BTreeMap::new();
+        for pack in packs {
+            let reached = self.pack(
+                &plan.run,
+                pack,
+                self.input.samples,
+                &mut gathered,
+                &mut step,
+            )?;
+            for cell in &reached.cells {
+                gathered.remove(cell);
+            }
+            step.done += reached.cells.len();
+            step.report(reached.kind, reached.measured)?;
+        }
+        Ok(())
+    }
+
+    /// Reports the cells that repeat the corrupted run.
+    pub(crate) fn unmoved(
+        &self,
+        plan: &Plan,
+        corrupted: (&[f32], &CellTokens),
+        step: &mut Step<'_>,
+    ) -> Result<()> {
         for kind in &self.trace.kinds {
             let cells: Vec<_> = plan
                 .unmoved
@@ -88,11 +115,8 @@ impl Sweep<'_> {
                     measured
                 })
                 .collect();
+            step.done += cells.len();
             step.report(kind.name(), cells)?;
-        }
-        let mut unfinished = BTreeMap::new();
-        for pack in packs {
-            self.pack(&plan.run, pack, &mut unfinished, &mut step)?;
         }
         Ok(())
     }
@@ -112,8 +136,9 @@ impl Sweep<'_> {
         let mut gathered = Gathered::new(config.vocab);
         gathered.add(&logits, &self.readout)?;
         step.worked(self.full_flops(1 + self.input.samples), began);
-        let measured = self.measured(cell, gathered);
+        let measured = self.measured(cell, &gathered);
         (step.store)(cell, &measured);
+        step.done += 1;
         step.report(cell.kind.name(), vec![measured])
     }
 
@@ -122,14 +147,16 @@ impl Sweep<'_> {
         rows as f64 * row_flops(config, length, config.layers, 1)
     }
 
-    /// Some samples of some cells, which may follow others of the same cells.
-    fn pack(
+    /// Some samples of some cells, which may follow others of the same cells: `gathered` holds those by index into
+    /// `cells`. Cells that have reached `samples` are stored.
+    pub(crate) fn pack(
         &self,
         cells: &[Cell],
         pack: &Pack,
-        unfinished: &mut BTreeMap<usize, Gathered>,
+        samples: usize,
+        gathered: &mut BTreeMap<usize, Gathered>,
         step: &mut Step<'_>,
-    ) -> Result<()> {
+    ) -> Result<Reached> {
         let vocab = self.decoder.config().vocab;
         let began = Instant::now();
         let logits = continuation::last_logits(
@@ -141,36 +168,44 @@ impl Sweep<'_> {
             step.observer,
         )?;
         let mut rest = &logits[..];
-        let mut measured = Vec::new();
-        let mut name = "";
+        let mut reached = Reached::default();
         for piece in &pack.pieces {
             let cell = &cells[piece.cell];
-            let mut gathered = unfinished
-                .remove(&piece.cell)
-                .unwrap_or_else(|| Gathered::new(vocab));
+            let known = gathered
+                .entry(piece.cell)
+                .or_insert_with(|| Gathered::new(vocab));
             let (rows, others) = rest.split_at(rest.len().min(piece.samples.len() * vocab));
-            gathered.add(rows, &self.readout)?;
+            known.add(rows, &self.readout)?;
             rest = others;
-            if gathered.samples.len() < self.input.samples {
-                unfinished.insert(piece.cell, gathered);
+            if known.samples.len() < samples {
                 continue;
             }
-            let whole = self.measured(cell, gathered);
-            (step.store)(cell, &whole);
-            measured.push(whole);
-            name = cell.kind.name();
+            let measured = self.measured(cell, known);
+            (step.store)(cell, &measured);
+            reached.kind = cell.kind.name();
+            reached.cells.push(piece.cell);
+            reached.measured.push(measured);
         }
         step.worked(pack.flops, began);
-        step.report(name, measured)
+        Ok(reached)
     }
 
-    fn measured(&self, cell: &Cell, gathered: Gathered) -> MeasuredCell {
+    fn measured(&self, cell: &Cell, gathered: &Gathered) -> MeasuredCell {
         MeasuredCell {
             cell: cell.index(self.decoder.config().layers),
             tokens: gathered.tokens(self.tracked, self.text),
-            samples: gathered.samples,
+            samples: gathered.samples.clone(),
         }
     }
+}
+
+/// Cells of one kind that a pack has brought to their samples.
+#[derive(Debug, Default)]
+pub(crate) struct Reached {
+    pub(crate) kind: &'static str,
+    /// Their indices, and what was measured of each.
+    pub(crate) cells: Vec<usize>,
+    pub(crate) measured: Vec<MeasuredCell>,
 }
 
 impl Step<'_> {
@@ -179,8 +214,8 @@ impl Step<'_> {
         self.flops_left -= flops;
     }
 
-    fn report(&mut self, field: &str, cells: Vec<MeasuredCell>) -> Result<()> {
-        self.done += cells.len();
+    /// Tells of cells and of the progress.
+    pub(crate) fn report(&mut self, field: &str, cells: Vec<MeasuredCell>) -> Result<()> {
         if !cells.is_empty() {
             self.observer.report(Report::Cells {
                 field: field.to_string(),

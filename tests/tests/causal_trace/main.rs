@@ -12,6 +12,7 @@ mod estimates;
 mod laws;
 mod parity;
 mod random;
+mod stopping;
 
 const FAMILIES: [&str; 3] = ["gpt2", "llama", "neox"];
 

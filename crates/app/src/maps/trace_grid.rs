@@ -61,6 +61,8 @@ pub struct TracePanel<'a> {
     pub values: &'a [f32],
     /// Standard error of each effect (value minus corrupted); NaN where unknown.
     pub stderr: Option<&'a [f32]>,
+    /// Samples behind each, where cells differ in them.
+    pub count: Option<&'a [u32]>,
     /// True where a cell has been measured.
     pub measured: &'a [bool],
     /// What each cell is expected to be, drawn hatched until it is measured; NaN where unknown.
@@ -479,11 +481,15 @@ fn readout_of(data: &TraceGrid<'_>, panel: &TracePanel<'_>, cell: Cell) -> Reado
         Some(error) if effect.abs() <= 2.0 * error => " · within 2 s.e. of none",
         _ => "",
     };
+    let drawn = match panel.count.and_then(|count| count.get(index)) {
+        Some(count) => format!(" · {count} samples"),
+        None => String::new(),
+    };
     Readout {
         place,
         value: reading,
         note: format!(
-            "{kind} · {} → {}{significance}",
+            "{kind} · {} → {}{drawn}{significance}",
             read_number(data.corrupted),
             read_number(value)
         ),

@@ -6,8 +6,8 @@ use whyfinder_experiment::TraceKind;
 use super::controls::{empty_state, muted};
 use super::results::TraceResult;
 use super::view::View;
-use super::{fonts, words};
-use crate::maps::estimate_scatter::{EstimateScatter, estimate_scatter};
+use super::{against_estimates, fonts, words};
+use crate::maps::estimate_scatter::EstimateScatter;
 use crate::maps::sample_strip::{SampleStrip, sample_strip};
 use crate::maps::token_text::{read_number, signed_number};
 
@@ -113,26 +113,14 @@ fn against_estimates(
         let said = signed_number(value - floor);
         muted(ui, view.theme, format!("Estimated beforehand: {said}"));
     }
-    let opened = egui::CollapsingHeader::new("Estimate against measured")
-        .id_salt("estimates")
-        .show(ui, |ui| {
-            let points: Vec<[f32; 2]> = (0..grid.mask.len()).filter_map(point).collect();
-            let data = EstimateScatter {
-                label: &format!("{}: estimated against measured effects", kind.name()),
-                points: &points,
-                selected: point(cell),
-                colour: view.look.text,
-            };
-            estimate_scatter(ui, view.look, &data, 220.0);
-            let sentence = "Points on the line were estimated rightly. Estimates come from one gradient and only choose \
-                            what is measured first.";
-            ui.add(egui::Label::new(RichText::new(sentence).color(view.theme.muted)).wrap());
-        });
-    if opened.header_response.clicked()
-        && let Some(body) = opened.body_response
-    {
-        body.scroll_to_me(None);
-    }
+    let points: Vec<[f32; 2]> = (0..grid.mask.len()).filter_map(point).collect();
+    let scatter = EstimateScatter {
+        label: &format!("{}: estimated against measured effects", kind.name()),
+        points: &points,
+        selected: point(cell),
+        colour: view.look.text,
+    };
+    against_estimates::show(ui, view, &scatter);
 }
 
 /// One weight of the selected head.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use whyfinder_experiment::{
-    Corruption, Experiment, Input, InstrumentSettings, RunSettings, TraceSettings,
+    Corruption, Engine, Experiment, Input, InstrumentSettings, RunSettings, TraceSettings,
 };
 use whyfinder_worker::protocol::Tokenized;
 
@@ -159,6 +159,11 @@ impl Question {
         }
     }
 
+    /// Whether there are draws that a confidence could end.
+    fn ends_early(&self) -> bool {
+        !self.disturbance.replace && self.trace.engine == Engine::Exact
+    }
+
     /// The causal trace; `None` while something that it needs is missing.
     ///
     /// A replacement prompt needs no subject: the tokens that differ are the cause.
@@ -202,8 +207,11 @@ impl Question {
                 foil: self.foil.clone(),
             },
             instrument: InstrumentSettings::CausalTrace {
+                trace: TraceSettings {
+                    confidence: self.ends_early().then_some(self.trace.confidence).flatten(),
+                    ..self.trace.clone()
+                },
                 corruption,
-                trace: self.trace.clone(),
             },
         })
     }

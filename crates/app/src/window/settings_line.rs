@@ -6,6 +6,7 @@ use whyfinder_experiment::{Engine, Metric, TraceKind};
 use super::command::Command;
 use super::controls::{muted, number, quiet_button, text_button};
 use super::question::Question;
+use super::stopping::{StopWords, estimate_first, stop_early};
 use super::view::View;
 use super::words;
 
@@ -75,7 +76,14 @@ fn corruption(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
     let shown = if d.replace {
         "another prompt".to_string()
     } else {
-        format!("noise {:.1} σ × {}, seed {}", d.scale, d.samples, q.seed)
+        let most = match q.trace.confidence {
+            Some(_) => "up to ",
+            None => "",
+        };
+        format!(
+            "noise {:.1} σ × {most}{}, seed {}",
+            d.scale, d.samples, q.seed
+        )
     };
     let button = quiet_button(ui, view.theme, &shown, &format!("Corruption: {shown}"));
     let shown = form(&button)
@@ -87,7 +95,7 @@ fn corruption(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
                 false,
                 "Noise on the subject's embeddings",
             );
-            ui.add_enabled_ui(!q.disturbance.replace, |ui| noise(ui, q));
+            ui.add_enabled_ui(!q.disturbance.replace, |ui| noise(ui, view, q));
             ui.separator();
             ui.radio_value(
                 &mut q.disturbance.replace,
@@ -135,7 +143,7 @@ fn replacement(ui: &mut Ui, q: &mut Question) {
     }
 }
 
-fn noise(ui: &mut Ui, q: &mut Question) {
+fn noise(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
     egui::Grid::new("noise")
         .num_columns(2)
         .spacing([12.0, 6.0])
@@ -165,6 +173,25 @@ fn noise(ui: &mut Ui, q: &mut Question) {
                 .labelled_by(label.id);
             ui.end_row();
         });
+    let words = StopWords {
+        draws: "a cell's noise draws",
+        most: match q.disturbance.samples {
+            samples if samples > 10 => format!("{samples} samples are the most"),
+            _ => "raise the samples: they are the most, and with ten there is one look".to_string(),
+        },
+        unit: "",
+        decimals: 4,
+    };
+    ui.add_enabled_ui(q.trace.engine == Engine::Exact, |ui| {
+        let trace = &mut q.trace;
+        stop_early(
+            ui,
+            view.theme,
+            &words,
+            &mut trace.confidence,
+            &mut trace.resolution,
+        );
+    });
 }
 
 fn metric(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
@@ -248,6 +275,12 @@ fn restoring(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
                     &format!("Sever {}", words::kind_title(kind)),
                 );
             }
+            ui.separator();
+            estimate_first(
+                ui,
+                &mut q.trace.estimate,
+                "at most half of the sweep's time, and left out where it would take more",
+            );
             ui.separator();
             ui.radio_value(
                 &mut q.trace.engine,

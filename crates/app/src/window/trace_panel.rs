@@ -81,6 +81,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             format!("{} severed", names.join(", "))
         })
         .unwrap_or_default();
+    let early = settings.is_some_and(|s| s.confidence.is_some());
     let panels: Vec<TracePanel<'_>> = TraceKind::ALL
         .into_iter()
         .filter_map(|kind| {
@@ -95,6 +96,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 },
                 values: &grid.values,
                 stderr: grid.effect_errors(),
+                count: grid.count.as_deref().filter(|_| early),
                 measured: &grid.mask,
                 estimates: trace.estimate(kind).map(|field| field.values.as_slice()),
             })

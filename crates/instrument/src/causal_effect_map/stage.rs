@@ -10,12 +10,12 @@ use whyfinder_model::network::Held;
 use super::draws::DrawSource;
 use super::engine::{Pack, Runner};
 use super::grid::{Block, Grid};
-use super::stopping::{ROUND, StopRule};
 use super::{DRAWN_AHEAD, Maps, Prepared};
 use crate::error::{InstrumentError, Result};
 use crate::image::quality::psnr;
 use crate::pace::Pace;
 use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report};
+use crate::stopping::{ROUND, StopRule};
 
 /// Arithmetic of one step: some tens of milliseconds on a desktop processor. Counted, not timed, since the last bits
 /// of a sum may depend on the batch that it is in, and a run has to give the same numbers again.
@@ -177,7 +177,10 @@ impl Sweep<'_> {
             },
         )?;
         let hot: Vec<&Block> = run.into_iter().filter(|block| hot[block.index]).collect();
-        let rule = StopRule::of(settings);
+        let rule = settings.confidence.map(|confidence| {
+            let (resolution, tolerance) = (settings.resolution, settings.tolerance);
+            StopRule::new(confidence, settings.fine, resolution, tolerance)
+        });
         let fine = Stage {
             draws: settings.coarse..settings.coarse + settings.fine,
             blocks: &hot,

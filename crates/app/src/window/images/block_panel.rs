@@ -7,9 +7,11 @@ use super::counts_row::polarity_colours;
 use super::map_data::{MapData, map_data};
 use super::methods::MethodName;
 use super::parts::MapPart;
-use super::results::{MapResult, raster_of};
-use crate::maps::token_text::read_number;
+use super::results::{MapResult, raster_of, touches};
+use crate::maps::estimate_scatter::EstimateScatter;
+use crate::maps::token_text::{read_number, signed_number};
 use crate::maps::{Cell, Histogram, Raster, SmallPicture, histogram, picture_strip};
+use crate::window::against_estimates;
 use crate::window::controls::{empty_state, heading, muted};
 use crate::window::fonts;
 use crate::window::view::View;
@@ -59,6 +61,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         }
         if !data.measured[index] || !data.values[index].is_finite() {
             big(ui, view, "–", "not measured yet", view.theme.muted);
+            estimates(ui, view, map, index);
             return;
         }
         let part = view.state.images.part(q);
@@ -157,6 +160,41 @@ fn effect(
     }
     sentence(ui, view, &explain(value, untouched, unsure));
     tried(ui, view);
+    estimates(ui, view, map, index);
+}
+
+/// How the blocks outside the region compare with what a gradient said beforehand.
+fn estimates(ui: &mut Ui, view: &View<'_>, map: &MapResult, index: usize) {
+    let (Some(effect), Some(estimate), Some(region)) = (
+        map.field("effect"),
+        map.field("effect.estimate"),
+        map.region(),
+    ) else {
+        return;
+    };
+    let cols = effect.axes.get(1).map_or(1, |axis| axis.len().max(1));
+    let q = &view.state.question.images;
+    let block = q.settings.block(q.method).unwrap_or(1);
+    let reachable = map.reachable();
+    let point = |index: usize| {
+        let known = effect.mask.get(index) == Some(&true)
+            && estimate.mask.get(index) == Some(&true)
+            && reachable.as_ref().is_none_or(|r| r[index])
+            && !touches(region, index / cols, index % cols, block);
+        known.then(|| [estimate.values[index], effect.values[index]])
+    };
+    if let Some(value) = estimate.values.get(index).filter(|value| value.is_finite()) {
+        let said = signed_number(*value);
+        muted(ui, view.theme, format!("Estimated beforehand: {said} dB"));
+    }
+    let points: Vec<[f32; 2]> = (0..effect.mask.len()).filter_map(point).collect();
+    let scatter = EstimateScatter {
+        label: "Blocks outside the region: estimated against measured effects, dB",
+        points: &points,
+        selected: point(index),
+        colour: view.look.text,
+    };
+    against_estimates::show(ui, view, &scatter);
 }
 
 /// Where a part of the effect stands among the others.

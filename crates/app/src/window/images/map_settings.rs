@@ -1,13 +1,12 @@
 //! The settings behind a method and a task; each opens from the line that says it.
 
 use egui::{Button, DragValue, Grid, Popup, PopupCloseBehavior, Ui};
-use whyfinder_experiment::image_experiment::{
-    Bank, Baseline, Detector, Draws, Fill, LamPath, Quirk,
-};
-use whyfinder_experiment::{Engine, ImageTask};
+use whyfinder_experiment::ImageTask;
+use whyfinder_experiment::image_experiment::{Baseline, Detector, Fill, LamPath};
 
 use super::asking::ImageQuestion;
 use super::command::ImageCommand;
+use super::intervention_settings;
 use super::methods::MethodName;
 use crate::window::command::Command;
 use crate::window::controls::{muted, quiet_button};
@@ -21,9 +20,9 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     let button = quiet_button(ui, view.theme, &line, &format!("Settings: {line}"));
     form(&button, |ui| settings(ui, view, &mut q));
     if q.images.method == MethodName::CausalEffectMap {
-        let line = draws_line(&q);
+        let line = intervention_settings::line(&q);
         let button = quiet_button(ui, view.theme, &line, &format!("Interventions: {line}"));
-        form(&button, |ui| interventions(ui, view, &mut q));
+        form(&button, |ui| intervention_settings::show(ui, view, &mut q));
     }
     let line = task_line(view, &q.images);
     let button = quiet_button(ui, view.theme, &line, &format!("Task: {line}"));
@@ -46,20 +45,25 @@ fn form(button: &egui::Response, add: impl FnOnce(&mut Ui)) {
         });
 }
 
-fn grid(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+pub(super) fn grid(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
     Grid::new("settings")
         .num_columns(2)
         .spacing([12.0, 6.0])
         .show(ui, add);
 }
 
-fn row(ui: &mut Ui, name: &str, hover: &str, value: DragValue<'_>) {
+pub(super) fn row(ui: &mut Ui, name: &str, hover: &str, value: DragValue<'_>) {
     let label = ui.label(name);
     ui.add(value).labelled_by(label.id).on_hover_text(hover);
     ui.end_row();
 }
 
-fn choice<T: PartialEq + Copy>(ui: &mut Ui, name: &str, value: &mut T, all: &[(T, &str)]) {
+pub(super) fn choice<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    all: &[(T, &str)],
+) {
     ui.label(name);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0;
@@ -234,73 +238,6 @@ fn block(ui: &mut Ui, block: &mut usize, scale: usize, hover: &str) {
         *block = cells * step;
     }
     ui.end_row();
-}
-
-fn draws_line(q: &Question) -> String {
-    let e = &q.images.settings.effects;
-    let bank = match &e.bank {
-        Bank::Builtin => "built-in bank".to_string(),
-        Bank::File(path) => path
-            .file_name()
-            .map_or("own bank".to_string(), |n| n.to_string_lossy().into_owned()),
-    };
-    let authors = if e.compatible.is_empty() {
-        ""
-    } else {
-        " · as the authors"
-    };
-    format!("{bank} · seed {}{authors}", q.seed)
-}
-
-fn interventions(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
-    let e = &mut q.images.settings.effects;
-    if let Bank::File(path) = &e.bank {
-        muted(ui, view.theme, path.display().to_string());
-        if ui.button("Use the built-in bank").clicked() {
-            e.bank = Bank::Builtin;
-        }
-    } else {
-        muted(
-            ui,
-            view.theme,
-            "Patches: the built-in bank, which is generated",
-        );
-    }
-    grid(ui, |ui| {
-        row(
-            ui,
-            "Seed",
-            "Of the draws, and of the noise that degrades the picture",
-            DragValue::new(&mut q.seed).speed(0.1),
-        );
-        choice(
-            ui,
-            "Draws",
-            &mut e.draws,
-            &[
-                (Draws::Numpy, "as numpy"),
-                (Draws::Stream, "one per block"),
-                (Draws::Common, "the same for all blocks"),
-            ],
-        );
-        choice(
-            ui,
-            "Engine",
-            &mut e.engine,
-            &[(Engine::Exact, "exact"), (Engine::Plain, "plain")],
-        );
-    });
-    ui.separator();
-    let mut authors = Quirk::ALL.iter().all(|quirk| e.repeats(*quirk));
-    if ui
-        .checkbox(&mut authors, "Repeat the quirks of the authors' program")
-        .on_hover_text("Red and blue exchanged in patches, the region counted, patches resized without smoothing, a square grid")
-        .changed()
-    {
-        e.compatible = if authors { Quirk::ALL.to_vec() } else { Vec::new() };
-    }
-    ui.checkbox(&mut e.mediation, "Split into direct and globally carried parts")
-        .on_hover_text("For networks with channel attention: how much of an effect is carried by the global pooling");
 }
 
 /// The task, as asked or as the network was made for.

@@ -1,41 +1,40 @@
-//! When a block has had enough interventions.
+//! When a block has had enough interventions, or a cell enough noise draws.
 
 use whyfinder_experiment::field::mean_and_stderr;
-use whyfinder_experiment::image_experiment::InterventionSettings;
 
 use crate::student::two_tailed;
 
-/// Interventions between two looks.
-pub(super) const ROUND: usize = 10;
+/// Draws between two looks.
+pub(crate) const ROUND: usize = 10;
 
-/// Ends a block's interventions once its effect is known well enough.
+/// Ends the draws of one effect once it is known well enough.
 ///
 /// An interval that is looked at again and again misses more often than its confidence says. Each of the looks
 /// therefore gets its share of the error (Bonferroni), so that with the stated confidence none of them misleads, as
 /// far as the mean of [`ROUND`] draws is normal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StopRule {
+pub(crate) struct StopRule {
     /// Error per look, both sides together.
     tails: f64,
-    /// dB, either way.
+    /// In the effect's unit, either way.
     resolution: f64,
-    /// dB below which an effect counts as zero, so that its sign need not be known.
+    /// Below it an effect counts as none, so that its sign need not be known.
     tolerance: f64,
 }
 
 impl StopRule {
-    /// `None` where every block has all its interventions.
-    pub(super) fn of(settings: &InterventionSettings) -> Option<Self> {
-        let confidence = settings.confidence?;
-        Some(Self {
-            tails: (1.0 - confidence) / settings.fine.div_ceil(ROUND).max(1) as f64,
-            resolution: settings.resolution,
-            tolerance: settings.tolerance,
-        })
+    /// `confidence` from 0.5 to below 1; `most` is how many draws there are at most; `resolution` and `tolerance` are
+    /// in the effect's unit.
+    pub(crate) fn new(confidence: f64, most: usize, resolution: f64, tolerance: f64) -> Self {
+        Self {
+            tails: (1.0 - confidence) / most.div_ceil(ROUND).max(1) as f64,
+            resolution,
+            tolerance,
+        }
     }
 
-    /// Whether these effects, dB, are enough.
-    pub(super) fn is_settled(&self, effects: &[f32]) -> bool {
+    /// Whether the effects of so many draws are enough.
+    pub(crate) fn is_settled(&self, effects: &[f32]) -> bool {
         if effects.len() < ROUND {
             return false;
         }
@@ -51,11 +50,7 @@ mod tests {
     use super::*;
 
     fn rule() -> StopRule {
-        let settings = InterventionSettings {
-            confidence: Some(0.95),
-            ..InterventionSettings::default()
-        };
-        StopRule::of(&settings).expect("a rule")
+        StopRule::new(0.95, 50, 0.1, 0.01)
     }
 
     #[test]
@@ -101,5 +96,35 @@ mod tests {
             wrong += usize::from(misled);
         }
         assert!((wrong as f64) < 0.05 * f64::from(runs), "{wrong}");
+    }
+
+    #[test]
+    fn at_the_stated_confidence_what_was_settled_is_as_near_as_said() {
+        let rule = StopRule::new(0.9, 100, 0.08, 0.008);
+        let mut state = 11u64;
+        let mut uniform = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let (mut far, mut early, runs) = (0, 0, 3000);
+        for _ in 0..runs {
+            let truth = 0.2f32;
+            let effects: Vec<f32> = (0..100)
+                .map(|_| {
+                    let radius = (-2.0 * uniform().max(1e-300).ln()).sqrt();
+                    truth + 0.2 * (radius * (std::f64::consts::TAU * uniform()).cos()) as f32
+                })
+                .collect();
+            let look = (1..=10).find(|look| rule.is_settled(&effects[..look * ROUND]));
+            if let Some(look) = look {
+                let (mean, _) = mean_and_stderr(&effects[..look * ROUND]);
+                far += usize::from((mean - truth).abs() > 0.08);
+                early += usize::from(look < 10);
+            }
+        }
+        assert!((far as f64) < 0.1 * f64::from(runs), "{far} of {runs}");
+        assert!(early > runs as usize / 2, "{early} of {runs} ended early");
     }
 }
