@@ -10,6 +10,7 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use stage::Stage;
 use whyfinder::window::dialogs::Answer;
+use whyfinder::window::state::Notice;
 use whyfinder_figure::read_origin;
 
 /// A traced fact, with the dialog for figures open and its preview drawn.
@@ -53,6 +54,26 @@ fn origin_of(path: &Path) -> whyfinder_figure::Origin {
     read_origin(&bytes).expect("readable").expect("there")
 }
 
+/// Writes the figure in the format of this name, where the person has answered that it goes.
+fn write(stage: &mut Stage, format: &str) {
+    stage.window.get_by_label(format).click();
+    stage.window.run_steps(2);
+    stage
+        .window
+        .get_by_label(&format!("Write {format}…"))
+        .click();
+    stage.window.run_steps(3);
+    wait(stage, |s| s.window.state().state().export.is_none());
+}
+
+/// What a window says that is opened with a file.
+fn notice_on_opening(path: &Path) -> Notice {
+    let path = path.display().to_string();
+    let mut stage = Stage::opening(1280.0, 800.0, 1.0, Vec::new(), &[&path]);
+    wait(&mut stage, |s| s.window.state().state().notice.is_some());
+    stage.window.state().state().notice.clone().expect("one")
+}
+
 #[test]
 fn a_figure_is_shown_as_its_file_will_be_and_written() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -73,9 +94,7 @@ fn a_figure_is_shown_as_its_file_will_be_and_written() {
     stage.window.run_steps(3);
     wait(&mut stage, |s| drawn(s).is_some());
     stage.picture("export_double");
-    stage.window.get_by_label("Write PDF…").click();
-    stage.window.run_steps(3);
-    wait(&mut stage, |s| s.window.state().state().export.is_none());
+    write(&mut stage, "PDF");
     let said = stage
         .window
         .state()
@@ -104,22 +123,11 @@ fn a_figure_is_shown_as_its_file_will_be_and_written() {
 #[test]
 fn a_figure_that_is_opened_brings_back_question_selection_and_settings() {
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["f.svg", "f.png", "f.pdf"] {
+    for (name, words) in [("f.svg", "SVG"), ("f.png", "PNG"), ("f.pdf", "PDF")] {
         let path = folder.path().join(name);
         let mut stage = exporting(vec![Answer::Picked(path.clone())]);
-        let words = ["SVG", "PNG", "PDF"][["f.svg", "f.png", "f.pdf"]
-            .iter()
-            .position(|n| *n == name)
-            .expect("one of them")];
-        stage.window.get_by_label(words).click();
         stage.window.get_by_label("Serif").click();
-        stage.window.run_steps(2);
-        stage
-            .window
-            .get_by_label(&format!("Write {words}…"))
-            .click();
-        stage.window.run_steps(3);
-        wait(&mut stage, |s| s.window.state().state().export.is_none());
+        write(&mut stage, words);
         let asked = stage.window.state().state().question.clone();
         let selection = stage.window.state().state().selection;
 
@@ -147,26 +155,14 @@ fn a_figure_whose_model_is_gone_says_what_is_missing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("f.svg");
     let mut stage = exporting(vec![Answer::Picked(path.clone())]);
-    stage.window.get_by_label("SVG").click();
-    stage.window.run_steps(2);
-    stage.window.get_by_label("Write SVG…").click();
-    stage.window.run_steps(3);
-    wait(&mut stage, |s| s.window.state().state().export.is_none());
+    write(&mut stage, "SVG");
     let svg = std::fs::read_to_string(&path).expect("written");
     let svg = svg.replace("demo:isles", "/broken/model").replace(
         "&quot;model_digest&quot;:&quot;&quot;",
         "&quot;model_digest&quot;:&quot;0123abcd&quot;",
     );
     std::fs::write(&path, svg).expect("writes");
-    let mut stage = Stage::opening(
-        1280.0,
-        800.0,
-        1.0,
-        Vec::new(),
-        &[&path.display().to_string()],
-    );
-    wait(&mut stage, |s| s.window.state().state().notice.is_some());
-    let notice = stage.window.state().state().notice.clone().expect("one");
+    let notice = notice_on_opening(&path);
     assert!(
         notice.message.contains("/broken/model") && notice.message.contains("0123abcd"),
         "{notice:?}"
@@ -178,15 +174,7 @@ fn pictures_and_files_without_an_origin_are_told_apart() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("drawing.svg");
     std::fs::write(&path, "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").expect("writes");
-    let mut stage = Stage::opening(
-        1280.0,
-        800.0,
-        1.0,
-        Vec::new(),
-        &[&path.display().to_string()],
-    );
-    wait(&mut stage, |s| s.window.state().state().notice.is_some());
-    let notice = stage.window.state().state().notice.clone().expect("one");
+    let notice = notice_on_opening(&path);
     assert!(
         notice.title.contains("drawing.svg") && notice.message.contains("holds no experiment"),
         "{notice:?}"
@@ -232,11 +220,7 @@ fn networks_that_are_compared_are_exported_side_by_side() {
     stage.window.run_steps(3);
     wait(&mut stage, |stage| drawn(stage).is_some());
     stage.picture("export_networks");
-    stage.window.get_by_label("SVG").click();
-    stage.window.run_steps(2);
-    stage.window.get_by_label("Write SVG…").click();
-    stage.window.run_steps(3);
-    wait(&mut stage, |s| s.window.state().state().export.is_none());
+    write(&mut stage, "SVG");
     let origin = origin_of(&path);
     let models: Vec<&str> = origin
         .description

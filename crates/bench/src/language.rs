@@ -4,19 +4,36 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
+use whyfinder_model::{LanguageModel, OpenOptions, open};
 
+use crate::Bench;
 use crate::random_weights;
 use crate::shapes::{self, Gpt2};
 
-/// Writes the folder of a model whose tokens are the words `w0`, `w1` and so on; gives the weights file.
-pub(crate) fn write(folder: &Path, sizes: &Gpt2) -> Result<PathBuf> {
+/// A model of these sizes and its weights file, written once; tokens are the words `w0`, `w1` and so on.
+pub(crate) fn opened(bench: &Bench, sizes: &Gpt2) -> Result<(LanguageModel, PathBuf)> {
+    let name = format!("gpt2-{}-{}", sizes.layers, sizes.width);
+    let folder = bench.folder.path().join(name);
+    let weights = match folder.exists() {
+        true => weights_in(&folder),
+        false => write(&folder, sizes)?,
+    };
+    let reference = folder.to_str().context("a folder with a plain name")?;
+    Ok((open(reference, &OpenOptions::default())?, weights))
+}
+
+fn weights_in(folder: &Path) -> PathBuf {
+    folder.join("model.safetensors")
+}
+
+fn write(folder: &Path, sizes: &Gpt2) -> Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     let put = |name: &str, text: &str| {
         std::fs::write(folder.join(name), text).with_context(|| format!("Could not write {name}"))
     };
     put("config.json", &config(sizes).to_string())?;
     put("tokenizer.json", &tokenizer(sizes.vocab).to_string())?;
-    let weights = folder.join("model.safetensors");
+    let weights = weights_in(folder);
     random_weights::write(&weights, &shapes::gpt2(sizes).0, 1)?;
     Ok(weights)
 }

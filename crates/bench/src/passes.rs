@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use serde_json::json;
 use whyfinder_model::network::{NoNodeProbe, forward, open_network};
-use whyfinder_model::{OpenOptions, Pass, open};
+use whyfinder_model::{OpenOptions, Pass};
 
 use crate::random_weights::{Draws, write};
 use crate::shapes::{self, GPT2_SMALL, Shapes};
@@ -70,10 +70,7 @@ fn language_rows(bench: &mut Bench, table: &mut Table) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let folder = bench.folder.path().join("gpt2");
-    let weights = language::write(&folder, &GPT2_SMALL)?;
-    let reference = folder.to_str().context("a folder with a plain name")?;
-    let model = open(reference, &OpenOptions::default())?;
+    let (model, weights) = language::opened(bench, &GPT2_SMALL)?;
     for count in wanted {
         let ids = language::tokens(count, GPT2_SMALL.vocab);
         let tokens = Tensor::from_vec(ids.clone(), (1, count), &Device::Cpu)?;

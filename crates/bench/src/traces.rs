@@ -1,11 +1,13 @@
 //! Causal traces: continued exactly, and as one full pass per cell.
 
-use anyhow::{Context, Result};
+use std::path::Path;
+
+use anyhow::Result;
 use candle_core::{Device, Tensor};
 use serde_json::json;
 use whyfinder_experiment::parse_experiment;
 use whyfinder_instrument::{Budget, Observer, Report, measure};
-use whyfinder_model::{LanguageModel, OpenOptions, Pass, Unembed, open};
+use whyfinder_model::{LanguageModel, Pass, Unembed};
 
 use crate::shapes::{GPT2_SMALL, Gpt2};
 use crate::table::{Table, duration, optional};
@@ -98,26 +100,11 @@ fn rows(bench: &mut Bench, title: &'static str, note: &str, cases: &[Case]) -> R
         ],
         rows: Vec::new(),
     };
-    let mut opened: Option<(String, LanguageModel)> = None;
     for case in cases {
-        if !bench.arguments.asks_for(&case.name) {
-            continue;
+        if bench.arguments.asks_for(&case.name) {
+            let (model, weights) = language::opened(bench, &case.sizes)?;
+            table.push(row(bench, case, &model, &weights)?);
         }
-        let folder = format!("gpt2-{}-{}", case.sizes.layers, case.sizes.width);
-        let path = bench.folder.path().join(&folder);
-        let weights = path.join("model.safetensors");
-        let model = match opened.take() {
-            Some((name, model)) if name == folder => model,
-            _ => {
-                if !weights.exists() {
-                    language::write(&path, &case.sizes)?;
-                }
-                let reference = path.to_str().context("a folder with a plain name")?;
-                open(reference, &OpenOptions::default())?
-            }
-        };
-        table.push(row(bench, case, &model, &weights)?);
-        opened = Some((folder, model));
     }
     Ok(table)
 }
@@ -126,7 +113,7 @@ fn row(
     bench: &mut Bench,
     case: &Case,
     model: &LanguageModel,
-    weights: &std::path::Path,
+    weights: &Path,
 ) -> Result<Vec<String>> {
     let ids = language::tokens(case.tokens, case.sizes.vocab);
     let batch = |rows: usize| vec![ids.clone(); rows];

@@ -10,7 +10,7 @@ use crate::scene::{Anchor, Stroke};
 /// Colours of the strip.
 const STRIP: usize = 256;
 /// Bars are no wider, points.
-const WIDEST: f32 = 240.0;
+pub(crate) const WIDEST: f32 = 240.0;
 
 /// Height of the bar with the values under it.
 pub(crate) fn strip_height(pen: &Pen<'_>) -> f32 {

@@ -17,7 +17,7 @@ pub struct Description {
     pub dark: bool,
     /// No ground is painted.
     pub transparent: bool,
-    /// Whether the figure and its panels carry headings.
+    /// Whether the figure carries a heading.
     pub title: bool,
     /// In place of the heading that the result gives.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +75,8 @@ pub struct Panel {
 
 /// Most panels of one figure.
 const MOST_PANELS: usize = 48;
+/// Longest heading, title or path of a font, characters: setting a text takes the longer, the longer it is.
+const LONGEST: usize = 4_096;
 
 impl Default for Description {
     fn default() -> Self {
@@ -128,6 +130,13 @@ impl Description {
         if self.panels.len() > MOST_PANELS {
             return wrong(format!("A figure can have {MOST_PANELS} panels at most"));
         }
+        let titles = self.panels.iter().filter_map(|p| p.title.as_ref());
+        let mut words = titles.chain(&self.heading).chain([&self.font]);
+        if words.any(|w| w.chars().nth(LONGEST).is_some()) {
+            return wrong(format!(
+                "A heading, a title and the path of a font can have {LONGEST} characters at most"
+            ));
+        }
         for panel in &self.panels {
             for source in [Some(panel.source), panel.minus].into_iter().flatten() {
                 if source >= sources {
@@ -145,6 +154,17 @@ impl Description {
             panel.colours()?;
         }
         Ok(())
+    }
+}
+
+impl Description {
+    /// The results that panels show, from the first to the last; those that are only taken away from others are not
+    /// among them.
+    pub(crate) fn shown(&self) -> Vec<usize> {
+        let mut shown: Vec<usize> = self.panels.iter().map(|p| p.source).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        shown
     }
 }
 

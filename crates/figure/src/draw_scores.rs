@@ -47,6 +47,7 @@ pub(crate) fn curves(outcome: &Outcome, name: &str) -> Option<Drawing> {
         .filter_map(|(key, said)| {
             Some(((*said).to_string(), *outcome.summary.reference.get(*key)?))
         })
+        .filter(|(_, value): &(String, f32)| value.is_finite())
         .collect();
     let deletion = name == "deletion";
     Some(Drawing {

@@ -10,8 +10,8 @@ use crate::origin::Origin;
 use crate::scene::Scene;
 use crate::view::{View, is_curve, views_of};
 use crate::{
-    FigureError, draw_attention, draw_image, draw_scores, draw_trace, draw_windows, layout, pdf,
-    pgfplots, raster, svg, tables,
+    FigureError, draw_attention, draw_image, draw_scores, draw_trace, draw_window_attention,
+    layout, pdf, pgfplots, raster, svg, tables,
 };
 
 /// A result that a figure shows.
@@ -191,9 +191,7 @@ impl Figure {
 }
 
 fn heading(sources: &[Source<'_>], description: &Description) -> (String, Vec<String>) {
-    let mut shown: Vec<usize> = description.panels.iter().map(|p| p.source).collect();
-    shown.sort_unstable();
-    shown.dedup();
+    let shown = description.shown();
     let Some(first) = shown.first().map(|&i| sources[i].outcome) else {
         return Default::default();
     };
@@ -231,12 +229,10 @@ fn circumstances(outcome: &Outcome) -> (&'static str, Vec<String>) {
 
 /// Whether the panels show results of one instrument that must be told apart.
 fn names_are_needed(sources: &[Source<'_>], description: &Description) -> bool {
-    let mut shown: Vec<usize> = description.panels.iter().map(|p| p.source).collect();
-    shown.sort_unstable();
-    shown.dedup();
-    let mut instruments: Vec<&str> = shown
-        .iter()
-        .map(|&i| sources[i].outcome.experiment.instrument.name())
+    let mut instruments: Vec<&str> = description
+        .shown()
+        .into_iter()
+        .map(|i| sources[i].outcome.experiment.instrument.name())
         .collect();
     instruments.sort_unstable();
     instruments.windows(2).any(|pair| pair[0] == pair[1])
@@ -288,7 +284,7 @@ fn view(outcome: &Outcome, view: &View, theme: Theme) -> Result<Drawing, FigureE
             .filter(|f| draw_trace::is_trace(f))
             .map(|f| draw_trace::lines(outcome, f)),
         View::Part(name, index) => match outcome.field(name) {
-            Some(field) => draw_windows::part(outcome, field, *index, theme)?,
+            Some(field) => draw_window_attention::part(outcome, field, *index, theme)?,
             None => None,
         },
         View::Field(name) => match outcome.field(name) {
@@ -311,7 +307,7 @@ fn field_view(
     if let Some(made) = draw_image::over(outcome, field, theme)? {
         return Ok(Some(made));
     }
-    draw_windows::tiles(outcome, field, theme)
+    draw_window_attention::tiles(outcome, field, theme)
 }
 
 fn nothing(outcome: &Outcome, view: &View) -> FigureError {

@@ -1,7 +1,8 @@
 //! The typefaces of a figure, those of the system behind them, and how wide text is.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use resvg::usvg::{self, fontdb};
@@ -104,17 +105,23 @@ impl Fonts {
             path: path.to_string(),
             why,
         };
-        let length = std::fs::metadata(Path::new(path))
-            .map_err(|e| error(e.to_string()))?
-            .len();
-        if length > LARGEST {
+        let failed = |e: std::io::Error| error(e.to_string());
+        // Pipes and devices are no files: they may have no end.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(error("it is no file".into()));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)
+            .map_err(failed)?
+            .take(LARGEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > LARGEST {
             return Err(error(format!(
-                "it has {} MiB, at most {} can be read",
-                length >> 20,
+                "it has more than the {} MiB that can be read",
                 LARGEST >> 20
             )));
         }
-        let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
         let mut database = (**BUNDLED).clone();
         let ids = database.load_font_source(fontdb::Source::Binary(Arc::new(bytes)));
         let mut face = ids

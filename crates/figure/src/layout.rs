@@ -284,7 +284,7 @@ fn common_bar(drawings: &[Drawing]) -> Option<Common<'_>> {
 }
 
 /// What hatching says, if any cell of the panel is hatched.
-fn hatched(drawing: &Drawing) -> Option<&str> {
+pub(crate) fn hatched(drawing: &Drawing) -> Option<&str> {
     let flags = drawing.grid()?.map.flags();
     let any = flags
         .iter()
@@ -391,7 +391,7 @@ fn draw_header(
 }
 
 /// `a`, `b`, …, `z`, `aa`, … where there are several panels.
-fn letter(description: &Description, panels: usize, index: usize) -> Option<String> {
+pub(crate) fn letter(description: &Description, panels: usize, index: usize) -> Option<String> {
     if !description.letters || panels < 2 {
         return None;
     }

@@ -12,7 +12,7 @@ mod draw_attention;
 mod draw_image;
 mod draw_scores;
 mod draw_trace;
-mod draw_windows;
+mod draw_window_attention;
 pub mod drawing;
 pub mod error;
 pub mod figure;

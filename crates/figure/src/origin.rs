@@ -1,7 +1,7 @@
 //! Where a figure comes from, as it is kept inside the figure: experiments, view, program, digests of models and numbers.
 
-mod inside;
 mod numbers_kept;
+mod read;
 
 use serde::{Deserialize, Serialize};
 use whyfinder_experiment::{Experiment, Outcome, Provenance};
@@ -10,8 +10,8 @@ use crate::FigureError;
 use crate::description::Description;
 use crate::figure::Source;
 
-pub use inside::{may_hold_origin, open_origin, read_origin};
 pub use numbers_kept::{Held, Kept};
+pub use read::{may_hold_origin, open_origin, read_origin};
 
 /// The version of what is written; later ones are refused with a sentence.
 const FORMAT: u32 = 1;
@@ -47,11 +47,23 @@ pub struct OriginSource {
 }
 
 impl Origin {
+    /// Of the results that panels show or take away; others that were at hand are none of the figure's.
     pub(crate) fn of(sources: &[Source<'_>], description: &Description) -> Self {
+        let minus = description.panels.iter().filter_map(|p| p.minus);
+        let mut used: Vec<usize> = description.shown().into_iter().chain(minus).collect();
+        used.sort_unstable();
+        used.dedup();
+        let mut description = description.clone();
+        for panel in &mut description.panels {
+            for source in std::iter::once(&mut panel.source).chain(&mut panel.minus) {
+                *source = used.partition_point(|&i| i < *source);
+            }
+        }
+        let sources: Vec<Source<'_>> = used.iter().map(|&i| sources[i]).collect();
         let shown: Vec<Vec<numbers_kept::Numbers>> = sources
             .iter()
             .enumerate()
-            .map(|(i, source)| numbers_kept::shown(source.outcome, i, description))
+            .map(|(i, source)| numbers_kept::shown(source.outcome, i, &description))
             .collect();
         let fields: usize = shown.iter().map(Vec::len).sum();
         let room = (MOST_KEPT / fields.max(1)).max(8);
@@ -76,7 +88,7 @@ impl Origin {
         Self {
             format: FORMAT,
             program,
-            description: description.clone(),
+            description,
             sources,
         }
     }

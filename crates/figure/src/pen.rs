@@ -10,6 +10,11 @@ use crate::scene::{Anchor, Face, Shape, Stroke, Text, TextLook};
 /// Thickness of frames and ticks, points.
 pub(crate) const HAIRLINE: f32 = 0.5;
 
+/// Size of the smallest letters beside labels of this size, points.
+pub(crate) fn small(size: f32) -> f32 {
+    (size - 1.0).max(5.0)
+}
+
 #[derive(Debug)]
 pub(crate) struct Pen<'a> {
     pub(crate) fonts: &'a Fonts,
@@ -31,7 +36,7 @@ impl<'a> Pen<'a> {
 
     /// The smallest letters of the figure.
     pub(crate) fn small(&self) -> f32 {
-        (self.size - 1.0).max(5.0)
+        small(self.size)
     }
 
     /// From one line of labels to the next.

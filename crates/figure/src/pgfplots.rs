@@ -10,8 +10,8 @@ use axes::rgb;
 
 use crate::drawing::{Content, Drawing, Scale};
 use crate::scene::PanelFrame;
-use crate::tables::escaped;
-use crate::{Figure, FigureError};
+use crate::tables::{comment, escaped};
+use crate::{Figure, FigureError, colour_bar, layout, pen};
 
 /// TeX's memory holds about as many cells.
 const MOST_CELLS: usize = 20_000;
@@ -29,7 +29,7 @@ pub(crate) fn document(figure: &Figure) -> Result<String, FigureError> {
     let scene = figure.scene();
     let (size, width, height) = (description.size, scene.width, scene.height);
     let mut text = format!(
-        r"% {} by {}
+        r"{}
 % Compile with pdflatex; with lualatex or xelatex and a fitting font where labels are of other scripts.
 % To use it inside a document, take the tikzpicture and the lines from pgfplots on.
 \documentclass{{article}}
@@ -44,8 +44,11 @@ pub(crate) fn document(figure: &Figure) -> Result<String, FigureError> {
 \begin{{tikzpicture}}[x=1bp, y=1bp, font=\fontsize{{{size}}}{{{:.1}}}\selectfont]
 \useasboundingbox (0,0) rectangle ({width:.2},{height:.2});
 ",
-        figure.heading().0.replace('\n', " "),
-        figure.origin().program,
+        comment(&format!(
+            "{} by {}",
+            figure.heading().0,
+            figure.origin().program
+        )),
         if description.font == "serif" {
             ""
         } else {
@@ -79,11 +82,8 @@ fn cells_of(drawing: &Drawing) -> usize {
 
 fn panel(text: &mut String, figure: &Figure, drawing: &Drawing, frame: &PanelFrame, index: usize) {
     let height = figure.scene().height;
-    let letter = if figure.drawings().len() > 1 && figure.description().letters {
-        format!("{} ", char::from(b'a' + (index % 26) as u8))
-    } else {
-        String::new()
-    };
+    let letter = layout::letter(figure.description(), figure.drawings().len(), index)
+        .map_or(String::new(), |letter| format!("{letter} "));
     let _ = writeln!(
         text,
         "\n% Panel {}\n\\node[anchor=base west, inner sep=0pt, font=\\bfseries] at ({:.2},{:.2}) {{{letter}{}}};",
@@ -95,11 +95,11 @@ fn panel(text: &mut String, figure: &Figure, drawing: &Drawing, frame: &PanelFra
     let place = Place {
         frame,
         height,
-        small: (figure.description().size - 1.0).max(5.0),
+        small: pen::small(figure.description().size),
     };
     let style = drawing.scale.as_ref().map(|s| &s.style);
     if let (Some(scale), Some(bar)) = (&drawing.scale, frame.bar) {
-        colour_bar(text, scale, drawing.hatched.as_deref(), bar, &place);
+        bar_below(text, scale, layout::hatched(drawing), bar, &place);
     }
     match (&drawing.content, style) {
         (Content::Grid(grid), Some(style)) => axes::grid(text, grid, style, &place),
@@ -132,7 +132,7 @@ impl Place<'_> {
     }
 }
 
-fn colour_bar(
+fn bar_below(
     text: &mut String,
     scale: &Scale,
     hatched: Option<&str>,
@@ -140,7 +140,7 @@ fn colour_bar(
     place: &Place<'_>,
 ) {
     let (low, high) = scale.style.ends();
-    let width = width.min(240.0);
+    let width = width.min(colour_bar::WIDEST);
     let (small, base) = (place.small, place.height - y - place.small * 1.8);
     let _ = writeln!(
         text,

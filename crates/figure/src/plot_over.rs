@@ -8,7 +8,7 @@ use crate::plot_grid::{self, Join};
 use crate::scene::Stroke;
 
 /// Regions are green wherever they are drawn.
-const REGION: Colour = [0x1f, 0xa8, 0x45, 255];
+pub(crate) const REGION: Colour = [0x1f, 0xa8, 0x45, 255];
 const REACH: Colour = [0x20, 0x24, 0x2a, 255];
 const TALLEST: f32 = 1.6;
 

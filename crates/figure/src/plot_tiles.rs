@@ -8,7 +8,7 @@ use crate::plot_grid;
 use crate::scene::{Anchor, Stroke};
 
 /// Between tiles, of a tile's width.
-const GAP: f32 = 0.08;
+pub(crate) const GAP: f32 = 0.08;
 const WIDEST_TILE: f32 = 90.0;
 /// More dots per inch than these are not kept of a tile.
 const FINEST: f32 = 900.0;

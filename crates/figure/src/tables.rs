@@ -163,7 +163,7 @@ pub(crate) fn latex(drawings: &[Drawing]) -> String {
     let mut text =
         String::from("% Numbers of a figure by Whyfinder. Needs \\usepackage{booktabs}.\n");
     for drawing in drawings {
-        let _ = writeln!(text, "\n% {}", drawing.title.replace('\n', " "));
+        let _ = writeln!(text, "\n{}", comment(&drawing.title));
         match &drawing.content {
             Content::Grid(grid) => grid_table(&mut text, grid),
             Content::Over(over) => {
@@ -177,7 +177,7 @@ pub(crate) fn latex(drawings: &[Drawing]) -> String {
                     continue;
                 }
                 for (name, map) in each_tile(tiles) {
-                    let _ = writeln!(text, "% {name}");
+                    let _ = writeln!(text, "{}", comment(&name));
                     let numbered = |n: usize| Labels {
                         texts: (0..n).map(|i| i.to_string()).collect(),
                         ..Labels::default()
@@ -267,7 +267,7 @@ fn open(text: &mut String, corner: &str, columns: &[String]) {
     );
     let _ = writeln!(
         text,
-        "{} & {} \\\\\n\\midrule",
+        "{{}}{} & {} \\\\\n\\midrule",
         escaped(corner),
         columns.join(" & ")
     );
@@ -275,7 +275,8 @@ fn open(text: &mut String, corner: &str, columns: &[String]) {
 
 fn line(text: &mut String, label: &str, values: impl Iterator<Item = String>) {
     let values: Vec<String> = values.collect();
-    let _ = writeln!(text, "{label} & {} \\\\", values.join(" & "));
+    // The braces keep `[` and `*` from being taken for arguments of the line's end before.
+    let _ = writeln!(text, "{{}}{label} & {} \\\\", values.join(" & "));
 }
 
 fn close(text: &mut String) {
@@ -289,6 +290,11 @@ fn cell(value: f32, error: Option<f32>) -> String {
     }
     let said = numbers::with_error(value, error, false);
     format!("${}$", said.replace('−', "-").replace('±', "\\pm"))
+}
+
+/// A line that TeX passes over, whatever is in the text.
+pub(crate) fn comment(text: &str) -> String {
+    format!("% {}", text.replace(|c: char| c.is_control(), " "))
 }
 
 /// Text safe in LaTeX; scripts beyond Latin need LuaLaTeX or XeLaTeX and a font that has them.

@@ -3,8 +3,8 @@
 mod made;
 mod numbers;
 mod origin;
+mod other_programs;
 mod paper;
 mod pdf_reader;
 mod svg_reader;
-mod tools;
 mod words;

@@ -137,6 +137,16 @@ fn npz_and_latex_hold_the_same_numbers() {
 }
 
 #[test]
+fn a_row_of_a_table_may_begin_with_a_bracket_or_a_star() {
+    let table = figure(&trace(&["[CLS]", "*", "a"]), &["mlp"]).latex_table();
+    // Bare, TeX would take them for arguments of the end of the line before.
+    assert!(
+        table.contains("\n{}[CLS] & ") && table.contains("\n{}*"),
+        "{table}"
+    );
+}
+
+#[test]
 fn lines_are_means_over_tokens_with_paired_errors() {
     let outcome = trace(&TOKENS);
     let figure = figure(&outcome, &["residual.lines"]);

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use whyfinder_figure::origin::Held;
-use whyfinder_figure::{Figure, Format, Origin, read_origin};
+use whyfinder_figure::{Figure, Format, Origin, Source, read_origin};
 
-use crate::made::{TOKENS, attention, figure, map, recorded, trace, with_predictions};
+use crate::made::{TOKENS, attention, described, figure, map, recorded, trace, with_predictions};
 
 const FORMATS: [Format; 3] = [Format::Svg, Format::Pdf, Format::Png];
 
@@ -41,6 +41,33 @@ fn every_format_brings_back_experiment_view_and_digests() {
                 ]
             );
         }
+    }
+}
+
+#[test]
+fn results_that_no_panel_shows_are_no_part_of_the_origin() {
+    let (unseen, first, second) = (trace(&TOKENS), map("demo:denoise"), map("demo:sr-local"));
+    let [unseen, first, second] = [&unseen, &first, &second].map(|outcome| Source {
+        outcome,
+        name: &outcome.experiment.model,
+    });
+    let mut description = described(&["effect", "effect"]);
+    description.panels[0].source = 1;
+    (description.panels[1].source, description.panels[1].minus) = (3, Some(1));
+    let figure = Figure::new(&[unseen, first, unseen, second], &description).expect("it is drawn");
+    let origin = inside(&figure, Format::Svg);
+    let models: Vec<&str> = origin.sources.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(models, ["demo:denoise", "demo:sr-local"]);
+    let panels: Vec<(usize, Option<usize>)> = origin
+        .description
+        .panels
+        .iter()
+        .map(|p| (p.source, p.minus))
+        .collect();
+    assert_eq!(panels, [(0, None), (1, Some(0))]);
+    for (index, source) in [first, second].into_iter().enumerate() {
+        let held = origin.compare(index, source.outcome);
+        assert!(!held.is_empty() && held.iter().all(|(_, h)| *h == Held::Exactly));
     }
 }
 
@@ -130,21 +157,20 @@ fn what_holds_no_origin_is_told_from_what_holds_a_bad_one() {
 fn a_rewritten_pdf_still_brings_it_back() {
     let pdf = figure(&trace(&TOKENS), &["mlp"]).pdf().expect("written");
     // As tools that store lengths apart write them.
-    let text: Vec<u8> = pdf.clone();
-    let at = text
+    let at = pdf
         .windows(13)
         .position(|w| w == b"/EmbeddedFile")
         .expect("an attachment");
-    let dictionary = text[..at]
+    let dictionary = pdf[..at]
         .windows(3)
         .rposition(|w| w == b"obj")
         .expect("its object");
-    let length = text[dictionary..]
+    let length = pdf[dictionary..]
         .windows(8)
         .position(|w| w == b"/Length ")
         .expect("its length")
         + dictionary;
-    let mut rewritten = text.clone();
+    let mut rewritten = pdf.clone();
     rewritten[length..length + 8].copy_from_slice(b"/Lxxxxx ");
     assert!(read_origin(&rewritten).expect("readable").is_some());
 }

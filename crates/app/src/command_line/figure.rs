@@ -62,24 +62,25 @@ pub(crate) fn figure(arguments: &arguments::Figure) -> Result<(), CommandError> 
     ))
 }
 
-/// What tells several results apart: their models, or the seeds where the models are the same.
+/// What tells several results apart: the last part of their models' names, numbered where those are the same.
 fn names(outcomes: &[Outcome]) -> Vec<String> {
-    let models: Vec<&str> = outcomes
+    let short: Vec<String> = outcomes
         .iter()
-        .map(|o| o.experiment.model.as_str())
+        .map(|outcome| {
+            let model = &outcome.experiment.model;
+            Path::new(model)
+                .file_name()
+                .map_or_else(|| model.clone(), |n| n.to_string_lossy().into_owned())
+        })
         .collect();
-    outcomes
+    short
         .iter()
         .enumerate()
-        .map(|(i, outcome)| {
-            let model = outcome.experiment.model.as_str();
-            let short = Path::new(model)
-                .file_name()
-                .map_or_else(|| model.to_string(), |n| n.to_string_lossy().into_owned());
-            if models.iter().filter(|m| **m == model).count() > 1 {
-                format!("{short} ({})", i + 1)
+        .map(|(i, name)| {
+            if short.iter().filter(|n| *n == name).count() > 1 {
+                format!("{name} ({})", i + 1)
             } else {
-                short
+                name.clone()
             }
         })
         .collect()

@@ -100,10 +100,6 @@ fn run_again(
     }
 }
 
-fn same(then: &str, now: &str) -> bool {
-    then == now
-}
-
 fn as_text(
     origin: &Origin,
     source: &OriginSource,
@@ -113,7 +109,7 @@ fn as_text(
     let (then, now) = (&source.provenance, &outcome.provenance);
     let compared = |name: &str, then: &str, now: &str| {
         let short = |digest: &str| digest.chars().take(12).collect::<String>();
-        match (then.is_empty(), same(then, now)) {
+        match (then.is_empty(), then == now) {
             (true, _) => String::new(),
             (_, true) => format!("\n{name:<11} the same ({})", short(then)),
             (_, false) => format!(
@@ -163,8 +159,8 @@ fn as_json(source: &OriginSource, outcome: &Outcome, answers: &[Answer]) -> serd
         .collect();
     json!({
         "model": source.experiment.model,
-        "same_weights": same(&source.provenance.model_digest, &outcome.provenance.model_digest),
-        "same_tokenizer": same(&source.provenance.tokenizer_digest, &outcome.provenance.tokenizer_digest),
+        "same_weights": source.provenance.model_digest == outcome.provenance.model_digest,
+        "same_tokenizer": source.provenance.tokenizer_digest == outcome.provenance.tokenizer_digest,
         "fields": fields,
     })
 }

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use whyfinder_figure::Format;
 
 /// What came of a question for a folder or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub enum Wanted {
     /// What the output should be.
     Truth,
     Font,
-    /// Where a figure goes; a name for it.
-    SaveFigure(&'static str),
+    /// Where a figure goes.
+    SaveFigure(Format),
 }
 
 impl Wanted {
@@ -88,7 +89,10 @@ impl Dialogs for Native {
         let dialog = rfd::AsyncFileDialog::new().set_title(wanted.title());
         let dialog: Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> =
             match (wanted, wanted.files()) {
-                (Wanted::SaveFigure(name), _) => Box::pin(dialog.set_file_name(name).save_file()),
+                (Wanted::SaveFigure(format), _) => {
+                    let name = format!("figure.{}", format.ending());
+                    Box::pin(dialog.set_file_name(name).save_file())
+                }
                 (_, None) => Box::pin(dialog.pick_folder()),
                 (_, Some((name, endings))) => {
                     Box::pin(dialog.add_filter(name, endings).pick_file())

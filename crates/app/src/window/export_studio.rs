@@ -157,8 +157,8 @@ impl Application {
             ExportCommand::ChooseFont => self.ask_for(ctx, Wanted::Font),
             ExportCommand::Write => {
                 if let Some(export) = &self.state.export {
-                    let name = suggested(export.format);
-                    self.ask_for(ctx, Wanted::SaveFigure(name));
+                    let format = export.format;
+                    self.ask_for(ctx, Wanted::SaveFigure(format));
                 }
             }
             ExportCommand::WriteTo(path) => self.write_figure(ctx, path),
@@ -300,17 +300,5 @@ impl Application {
                 }
             }
         }
-    }
-}
-
-fn suggested(format: Format) -> &'static str {
-    match format {
-        Format::Svg => "figure.svg",
-        Format::Pdf => "figure.pdf",
-        Format::Png => "figure.png",
-        Format::Tex => "figure.tex",
-        Format::Csv => "figure.csv",
-        Format::Npz => "figure.npz",
-        Format::Table => "figure.table.tex",
     }
 }

@@ -131,6 +131,12 @@ pub(super) fn shown(outcome: &Outcome, source: usize, description: &Description)
                 }
             }
             View::Predictions => {
+                // Shown where there are no distributions.
+                if let Some(field) = outcome.field("top.probability")
+                    && outcome.distributions.is_empty()
+                {
+                    add(&field.name, field.shape(), &field.values);
+                }
                 for distribution in &outcome.distributions {
                     let values: Vec<f32> = distribution.top.iter().map(|t| t.probability).collect();
                     add(

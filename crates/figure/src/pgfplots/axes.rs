@@ -8,6 +8,8 @@ use whyfinder_paint::{Colour, MapArray, MapStyle, colour_of, flag};
 use super::Place;
 use crate::drawing::{Bars, Grid, Labels, Lines, Over, Shares, Tiles};
 use crate::plot_lines;
+use crate::plot_over::REGION;
+use crate::plot_tiles::GAP;
 use crate::tables::escaped;
 
 fn label_list(labels: &Labels) -> String {
@@ -154,7 +156,8 @@ pub(super) fn over(text: &mut String, over: &Over, style: Option<&MapStyle>, pla
     if let Some([x, y, width, height]) = over.region {
         let _ = writeln!(
             text,
-            "\\draw[draw={{rgb,255:red,31;green,168;blue,69}}, line width=1bp] (axis cs:{x},{y}) rectangle (axis cs:{},{});",
+            "\\draw[{}, line width=1bp] (axis cs:{x},{y}) rectangle (axis cs:{},{});",
+            rgb("draw", REGION),
             x + width,
             y + height
         );
@@ -164,11 +167,10 @@ pub(super) fn over(text: &mut String, over: &Over, style: Option<&MapStyle>, pla
 
 pub(super) fn tiles(text: &mut String, tiles: &Tiles, style: &MapStyle, place: &Place<'_>) {
     let shape = tiles.map.shape();
-    let gap = 0.08;
-    let pitch = 1.0 + gap;
+    let pitch = 1.0 + GAP;
     let end = [
-        shape.columns as f32 * pitch - gap,
-        shape.rows as f32 * pitch - gap,
+        shape.columns as f32 * pitch - GAP,
+        shape.rows as f32 * pitch - GAP,
     ];
     let middles = |n: usize| {
         let list: Vec<String> = (0..n)

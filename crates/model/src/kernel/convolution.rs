@@ -11,7 +11,7 @@ use super::depthwise;
 use super::gemm::{Matrix, Shared, Target, Threads, product};
 use super::patches::Patches;
 use super::projected;
-use super::rows::{accumulate, column_sums};
+use super::rows::{accumulate, bias_back};
 use super::storage::{fast, output, read, values, with_buffer};
 use super::winograd;
 use crate::error::{ModelError, Result};
@@ -480,16 +480,7 @@ impl CustomOp3 for Convolve {
     ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
         let (for_x, for_weight) = self.backward(x, weight, &gradient)?;
-        let for_bias = match bias.track_op() {
-            true => {
-                let sums = read(&[&gradient], |slices| {
-                    Ok(column_sums(slices[0], bias.elem_count()))
-                })?;
-                Some(Tensor::from_vec(sums, bias.shape(), bias.device())?)
-            }
-            false => None,
-        };
-        Ok((for_x, for_weight, for_bias))
+        Ok((for_x, for_weight, bias_back(bias, &gradient)?))
     }
 }
 

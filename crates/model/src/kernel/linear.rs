@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Matrix, Target, Threads, product};
 use super::packed_linear;
-use super::rows::column_sums;
+use super::rows::bias_back;
 use super::storage::{fast, output, read, values};
 use crate::error::Result;
 use crate::weights::{Linear, Weight};
@@ -175,16 +175,7 @@ impl CustomOp3 for Product {
     ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
         let (for_x, for_weight) = Self::backward(x, weight, &gradient)?;
-        let for_bias = match bias.track_op() {
-            true => {
-                let sums = read(&[&gradient], |slices| {
-                    Ok(column_sums(slices[0], bias.elem_count()))
-                })?;
-                Some(Tensor::from_vec(sums, bias.shape(), bias.device())?)
-            }
-            false => None,
-        };
-        Ok((for_x, for_weight, for_bias))
+        Ok((for_x, for_weight, bias_back(bias, &gradient)?))
     }
 }
 

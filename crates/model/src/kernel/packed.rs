@@ -142,12 +142,13 @@ pub(super) mod tests {
     use super::*;
     use crate::tiny::Draws;
 
-    /// `None` where nothing is packed, as on processors without AVX-512.
+    /// `None` on processors without AVX-512, where nothing may be packed.
     pub(in super::super) fn matrix(out: usize, width: usize) -> Option<(Tensor, Packed)> {
         let values = Draws::new((out * width) as u64).values(out * width, 1.0);
         let weight = Tensor::from_vec(values, (out, width), &Device::Cpu).expect("fits");
-        let packed = Packed::new(&weight).expect("reads")?;
-        Some((weight, packed))
+        let packed = Packed::new(&weight).expect("reads");
+        assert_eq!(packed.is_some(), crate::kernel::panels::fast());
+        Some((weight, packed?))
     }
 
     fn values(x: &Tensor) -> Vec<Vec<f32>> {

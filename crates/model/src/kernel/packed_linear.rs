@@ -6,7 +6,7 @@ use candle_core::{
 
 use super::packed::Packed;
 use super::panels::{gradient, product};
-use super::rows::column_sums;
+use super::rows::bias_back;
 use super::storage::{output, read, values};
 use crate::error::Result;
 
@@ -89,16 +89,7 @@ impl CustomOp2 for Product {
         dy: &Tensor,
     ) -> CandleResult<(Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
-        let for_bias = match bias.track_op() {
-            true => {
-                let sums = read(&[&dy], |slices| {
-                    Ok(column_sums(slices[0], bias.elem_count()))
-                })?;
-                Some(Tensor::from_vec(sums, bias.shape(), bias.device())?)
-            }
-            false => None,
-        };
-        Ok((self.backward(x, &dy)?, for_bias))
+        Ok((self.backward(x, &dy)?, bias_back(bias, &dy)?))
     }
 }
 

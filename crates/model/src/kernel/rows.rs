@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result as CandleResult, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::storage::{fast, output, pieces, values};
+use super::storage::{fast, output, pieces, read, values};
 use super::vectorised::vectorised;
 use crate::error::Result;
 
@@ -107,4 +107,15 @@ pub(crate) fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0f32; width];
     parts.iter().for_each(|part| accumulate(part, &mut sums));
     sums
+}
+
+/// The gradient with respect to a bias, from that of the outputs, contiguous; `None` if nobody asks for it.
+pub(super) fn bias_back(bias: &Tensor, gradient: &Tensor) -> CandleResult<Option<Tensor>> {
+    if !bias.track_op() {
+        return Ok(None);
+    }
+    let sums = read(&[gradient], |slices| {
+        Ok(column_sums(slices[0], bias.elem_count()))
+    })?;
+    Tensor::from_vec(sums, bias.shape(), bias.device()).map(Some)
 }

@@ -131,8 +131,12 @@ fn layer_name(field: &str) -> String {
 fn around(picture: &Image, at: [usize; 2], size: [usize; 2]) -> (Image, [usize; 2]) {
     let first = [at[0].saturating_sub(size[0]), at[1].saturating_sub(size[1])];
     let end = [
-        (at[0] + 2 * size[0]).min(picture.height as usize),
-        (at[1] + 2 * size[1]).min(picture.width as usize),
+        at[0]
+            .saturating_add(2 * size[0])
+            .min(picture.height as usize),
+        at[1]
+            .saturating_add(2 * size[1])
+            .min(picture.width as usize),
     ];
     let pixels = (first[0]..end[0])
         .flat_map(|y| (first[1]..end[1]).map(move |x| picture.at(x as u32, y as u32)))
