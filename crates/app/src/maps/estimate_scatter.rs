@@ -77,7 +77,11 @@ pub fn estimate_scatter(
     painter.galley(pos2(plot.left(), line), from, look.muted);
     painter.galley(pos2(right, line), to, look.muted);
     let along = text("estimated, across · measured, up");
-    painter.galley(pos2(plot.left(), line + 15.0), along, look.muted);
+    let left = plot
+        .left()
+        .min(plot.right() - along.size().x)
+        .max(rect.left());
+    painter.galley(pos2(left, line + 15.0), along, look.muted);
     let said = text(&agreement);
     painter.galley(pos2(plot.left(), rect.top()), said, look.muted);
     response

@@ -30,21 +30,23 @@ pub(crate) fn primary_button(ui: &mut Ui, theme: &Theme, label: &str) -> Respons
     .inner
 }
 
-/// A value in a line of words that opens something when clicked.
+/// A value in a line of words that opens something when clicked; in a column it is cut at the right edge.
 pub(crate) fn quiet_button(
     ui: &mut Ui,
     theme: &Theme,
     text: impl Into<WidgetText>,
     label: &str,
 ) -> Response {
-    let galley = text.into().into_galley(
-        ui,
-        Some(egui::TextWrapMode::Extend),
-        f32::INFINITY,
-        fonts::medium(12.5),
-    );
     let arrow = vec2(7.0, 4.0);
-    let size = vec2(galley.size().x + 12.0 + arrow.x + 6.0, 22.0);
+    let beside = 12.0 + arrow.x + 6.0;
+    let (wrap, room) = match ui.layout().main_dir().is_vertical() {
+        true => (egui::TextWrapMode::Truncate, ui.available_width() - beside),
+        false => (egui::TextWrapMode::Extend, f32::INFINITY),
+    };
+    let galley = text
+        .into()
+        .into_galley(ui, Some(wrap), room, fonts::medium(12.5));
+    let size = vec2(galley.size().x + beside, 22.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), label));
     let (fill, stroke) = if response.has_focus() {

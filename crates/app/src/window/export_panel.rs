@@ -98,7 +98,7 @@ fn settings(ui: &mut Ui, theme: &Theme, export: &Export, said: &mut Vec<ExportCo
             row(ui, "Ground", |ui| {
                 chip(ui, !d.dark && !d.transparent, "Paper")
                     .then(|| (d.dark, d.transparent) = (false, false));
-                chip(ui, d.dark && !d.transparent, "Dark ground")
+                chip(ui, d.dark && !d.transparent, "Dark")
                     .then(|| (d.dark, d.transparent) = (true, false));
                 chip(ui, d.transparent, "None").then(|| (d.dark, d.transparent) = (false, true));
             });

@@ -73,11 +73,9 @@ pub(crate) fn stop_early(
                 .on_hover_text("A smaller difference would not show as another colour");
             ui.end_row();
         });
-    muted(
-        ui,
-        theme,
-        format!("Looked at after every ten; {}.", words.most),
-    );
+    let said = format!("Looked at after every ten; {}.", words.most);
+    // Menus justify what stands in them.
+    ui.vertical(|ui| muted(ui, theme, said));
 }
 
 /// Whether a gradient says beforehand where to look first.

@@ -13,7 +13,7 @@ use crate::window::view::View;
 pub(super) fn line(q: &Question) -> String {
     let e = &q.images.settings.effects;
     let bank = match &e.bank {
-        Bank::Builtin => "built-in bank".to_string(),
+        Bank::Builtin => "built-in".to_string(),
         Bank::File(path) => path
             .file_name()
             .map_or("own bank".to_string(), |n| n.to_string_lossy().into_owned()),
@@ -24,7 +24,7 @@ pub(super) fn line(q: &Question) -> String {
         " · as the authors"
     };
     let early = match e.confidence {
-        Some(confidence) => format!(" · until {:.0} % sure", 100.0 * confidence),
+        Some(confidence) => format!(" · {:.0} % sure", 100.0 * confidence),
         None => String::new(),
     };
     format!("{bank} · seed {}{early}{authors}", q.seed)
@@ -56,9 +56,9 @@ pub(super) fn show(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
             "Draws",
             &mut e.draws,
             &[
-                (Draws::Numpy, "as numpy"),
-                (Draws::Stream, "one per block"),
-                (Draws::Common, "the same for all blocks"),
+                (Draws::Numpy, "numpy"),
+                (Draws::Stream, "by block"),
+                (Draws::Common, "common"),
             ],
         );
         choice(

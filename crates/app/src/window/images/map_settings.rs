@@ -65,9 +65,11 @@ pub(super) fn choice<T: PartialEq + Copy>(
     all: &[(T, &str)],
 ) {
     ui.label(name);
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        ui.set_max_width(190.0);
+    // From the top: centred in a row of two lines, the second line would lie under the next row.
+    let lines = egui::Layout::left_to_right(egui::Align::TOP).with_main_wrap(true);
+    ui.with_layout(lines, |ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(2.0, 2.0);
+        ui.set_max_width(208.0);
         for (each, words) in all {
             let chip = Button::selectable(value == each, *words);
             if ui.add(chip).clicked() {
