@@ -1,4 +1,5 @@
-//! `whyfinder`, `whyfinder open`, `run`, `estimate`, `figure`, `verify`, `inspect` and `gallery`.
+//! `whyfinder`, `whyfinder open`, `run`, `estimate`, `figure`, `verify`, `script`, `inspect` and
+//! `gallery`.
 //!
 //! Results go to standard output, progress and errors to standard error. This is the one place of the program that
 //! prints.
@@ -24,6 +25,7 @@ mod pictures;
 mod progress;
 mod run;
 mod say;
+mod script;
 mod threads;
 mod verify;
 
@@ -55,6 +57,7 @@ pub fn answer(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Estimate(estimate)) => estimate::estimate(&estimate),
         Some(Command::Figure(figure)) => figure::figure(&figure),
         Some(Command::Verify(verify)) => verify::verify(&verify),
+        Some(Command::Script(script)) => script::script(&script),
         Some(Command::Inspect(inspect)) => inspect::inspect(&inspect),
         Some(Command::Gallery(gallery)) => gallery::gallery(&gallery),
     };

@@ -6,4 +6,5 @@
 pub mod command_line;
 pub mod maps;
 mod missing_model;
+mod python_script;
 pub mod window;

@@ -49,6 +49,6 @@ pub use error::FigureError;
 pub use figure::{Figure, Source};
 pub use format::Format;
 pub use length::Length;
-pub use origin::{Origin, may_hold_origin, open_origin, read_origin};
+pub use origin::{Origin, OriginSource, may_hold_origin, open_origin, read_origin};
 pub use save::save;
 pub use view::{View, default_views, views_of};

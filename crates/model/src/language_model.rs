@@ -6,7 +6,6 @@ use crate::assemble::assemble;
 use crate::card::{ModelCard, WeightsDigest};
 use crate::checkpoint::Checkpoint;
 use crate::config::DecoderConfig;
-use crate::config_json::ConfigJson;
 use crate::decoder::Decoder;
 use crate::error::Result;
 use crate::family;
@@ -15,7 +14,6 @@ use crate::parity_badge;
 use crate::tokenizer::Tokenizer;
 
 /// A `config.json` has a few kilobytes.
-const LONGEST_CONFIG: u64 = 64 << 20;
 /// Weights up to this size are hashed on opening, larger ones behind it.
 const HASHED_AT_ONCE: u64 = 200 << 20;
 /// No rounding moves a logit as far as this.
@@ -39,10 +37,7 @@ impl LanguageModel {
     }
 
     pub(crate) fn load(files: ModelFiles, options: &OpenOptions) -> Result<Self> {
-        let config = ConfigJson::parse(
-            &files.config.read_whole(LONGEST_CONFIG)?,
-            files.config.path().to_owned(),
-        )?;
+        let config = files.config_json()?;
         let (family, mut decoder_config, layout) = family::read(&config)?;
         let checkpoint = Checkpoint::open(&files.weights, files.index.as_ref())?;
         // Opened before the weights: of everything that can be wrong, this is found sooner.

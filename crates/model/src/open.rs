@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::checkpoint;
+use crate::config_json::ConfigJson;
 use crate::demo::{DEMOS, demo};
 use crate::error::{ModelError, Result};
+use crate::family;
 use crate::hub;
 use crate::language_model::LanguageModel;
 use crate::source::{Source, name_of};
+
+const LONGEST_CONFIG: u64 = 64 << 20;
 
 /// How a model is opened.
 #[derive(Clone, Debug)]
@@ -48,6 +52,16 @@ pub fn open(reference: &str, options: &OpenOptions) -> Result<LanguageModel> {
 /// As [`open`], as far as it can be told from the files' names.
 pub fn locate_folder(reference: &str, options: &OpenOptions) -> Result<Option<PathBuf>> {
     locate(reference, options).map(|files| files.path)
+}
+
+/// A language model's own name of its architecture, such as `GPT2LMHeadModel`, from its configuration alone.
+///
+/// # Errors
+/// As [`open`], as far as it can be told without the weights.
+pub fn architecture(reference: &str, options: &OpenOptions) -> Result<String> {
+    let files = locate(reference, options)?;
+    let (_, config, _) = family::read(&files.config_json()?)?;
+    Ok(config.architecture)
 }
 
 /// Bytes that the weights of a model will take in memory, told from the files' headers.
@@ -121,6 +135,13 @@ pub(crate) struct ModelFiles {
     pub(crate) weights: Vec<Source>,
     pub(crate) index: Option<Source>,
     pub(crate) parity: Option<Source>,
+}
+
+impl ModelFiles {
+    pub(crate) fn config_json(&self) -> Result<ConfigJson> {
+        let bytes = self.config.read_whole(LONGEST_CONFIG)?;
+        ConfigJson::parse(&bytes, self.config.path().to_owned())
+    }
 }
 
 fn locate(reference: &str, options: &OpenOptions) -> Result<ModelFiles> {

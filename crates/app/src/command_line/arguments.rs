@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Runs the experiment inside a figure again and says whether its numbers hold
     #[command(after_help = "Example: whyfinder verify trace.pdf")]
     Verify(Verify),
+    /// Writes an experiment as a plain Python script that repeats its numbers without Whyfinder
+    #[command(after_help = "Example: whyfinder script results/result.npz --out trace.py")]
+    Script(Script),
     /// Says what a model is: architecture, sizes, sites, tokenizer, parity with its reference
     #[command(after_help = "Example: whyfinder inspect ~/models/gpt2 --json")]
     Inspect(Inspect),
@@ -195,6 +198,19 @@ pub(crate) struct Verify {
     /// The answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Script {
+    /// An experiment, a result or its folder, or a figure; made from the last two, the script compares itself with them
+    #[arg(value_name = "EXPERIMENT|RESULT|FIGURE")]
+    pub(crate) from: PathBuf,
+    /// The script; what it reads is written beside it [default: standard output]
+    #[arg(long, value_name = "FILE.py")]
+    pub(crate) out: Option<PathBuf>,
+    /// Which of a figure's results, counted from 1
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) source: usize,
 }
 
 #[derive(Debug, Args)]

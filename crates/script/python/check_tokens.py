@@ -1,0 +1,3 @@
+def check_tokens(ids):
+    if ids != TOKEN_IDS:
+        raise SystemExit(f"Whyfinder split the prompt into other tokens: {TOKEN_IDS}, here {ids}")

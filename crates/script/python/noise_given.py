@@ -1,0 +1,3 @@
+def deviation(embeddings):
+    """Of token embeddings, as the experiment gives it."""
+    return SD
