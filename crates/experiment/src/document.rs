@@ -10,6 +10,7 @@ use crate::image_experiment::{
 use crate::input_section::InputSection;
 use crate::{
     Corruption, Experiment, ExperimentError, Input, InstrumentSettings, RunSettings, TraceSettings,
+    schema,
 };
 
 /// An instrument's name as written in files.
@@ -36,6 +37,11 @@ pub(crate) enum InstrumentName {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
+    #[serde(default = "current")]
+    schema: u32,
+    /// Who wrote the file; no part of the experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<String>,
     instrument: InstrumentName,
     model: String,
     #[serde(default)]
@@ -80,9 +86,23 @@ pub(crate) struct Document {
     faithfulness: Option<FaithfulnessSettings>,
 }
 
+fn current() -> u32 {
+    schema::EXPERIMENT
+}
+
 impl Document {
+    /// The same with the name of this program, as files carry it.
+    pub(crate) fn signed(self) -> Self {
+        Self {
+            program: Some(schema::PROGRAM.to_string()),
+            ..self
+        }
+    }
+
     fn of(instrument: InstrumentName, model: String, seed: u32, input: InputSection) -> Self {
         Self {
+            schema: schema::EXPERIMENT,
+            program: None,
             instrument,
             model,
             seed,

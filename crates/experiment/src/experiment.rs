@@ -2,21 +2,30 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::document::Document;
 use crate::image_experiment::{Bank, ImageInput, ImageMethod, InterventionSettings, MapSource};
-use crate::{Metric, SitePattern};
+use crate::{Metric, SitePattern, read};
 
 /// A question to a model, small enough to read and to send by mail.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Document", into = "Document")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(into = "Document")]
 pub struct Experiment {
     /// `demo:NAME`, a folder, a weights file, or a hub name in the local cache.
     pub model: String,
     pub seed: u32,
     pub input: Input,
     pub instrument: InstrumentSettings,
+}
+
+impl<'de> Deserialize<'de> for Experiment {
+    /// Of any version up to today's.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tree = serde_json::Value::deserialize(deserializer)?;
+        read::from_tree(tree).map_err(D::Error::custom)
+    }
 }
 
 impl Experiment {

@@ -49,6 +49,8 @@ impl<'a> Kinds<'a> {
 }
 
 const TOP: &[(&str, Holds)] = &[
+    ("schema", Other),
+    ("program", Text),
     ("instrument", Text),
     ("model", Text),
     ("seed", Other),
@@ -185,7 +187,7 @@ pub(crate) fn settings_of(instrument: &str) -> &'static [&'static str] {
 
 /// The names of all sections.
 pub(crate) fn sections() -> impl Iterator<Item = &'static str> {
-    TOP.iter().skip(3).map(|key| key.0)
+    TOP.iter().skip(5).map(|key| key.0)
 }
 
 /// The known name with the fewest edits to `name`, if it is near enough to be meant.

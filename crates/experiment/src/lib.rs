@@ -26,6 +26,7 @@ pub mod provenance;
 pub mod read;
 pub mod result_read;
 pub mod result_write;
+pub mod schema;
 pub mod site;
 pub mod validate;
 mod validate_image;

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use crate::document::Document;
 use crate::keys::{self, Kinds, nearest};
 use crate::overrides::apply;
 use crate::validate::validate;
-use crate::{Experiment, ExperimentError};
+use crate::{Experiment, ExperimentError, schema};
 
 /// Longest experiment file that is read, bytes.
 const MAX_BYTES: u64 = 16 << 20;
@@ -46,7 +47,13 @@ pub fn read_experiment(path: &Path, overrides: &[String]) -> Result<Experiment, 
         message,
         path: path.to_path_buf(),
     })?;
-    let mut experiment = experiment(table, overrides)?;
+    let mut experiment = experiment(table, overrides).map_err(|error| match error {
+        // Which of many files it is matters where nothing in it can be mended.
+        ExperimentError::Invalid { message } if message.contains("versions up to") => {
+            ExperimentError::invalid(format!("{message} Path: {}", path.display()))
+        }
+        error => error,
+    })?;
     if let Some(folder) = path.parent() {
         for file in experiment.files_mut() {
             let beside = folder.join(&*file);
@@ -127,7 +134,22 @@ fn from_json(value: serde_json::Value) -> Result<Option<Value>, String> {
     }))
 }
 
+/// An experiment inside another file, such as a result; what it asks for is checked when it is run.
+pub(crate) fn from_tree(tree: serde_json::Value) -> Result<Experiment, ExperimentError> {
+    let Some(Value::Table(mut table)) = from_json(tree).map_err(ExperimentError::invalid)? else {
+        return Err(ExperimentError::invalid("An experiment must be an object."));
+    };
+    schema::update_experiment(&mut table)?;
+    from_table(table)
+}
+
+fn from_table(table: Table) -> Result<Experiment, ExperimentError> {
+    let document: Document = Value::Table(table).try_into().map_err(deserialize_error)?;
+    document.try_into()
+}
+
 fn experiment(mut table: Table, overrides: &[String]) -> Result<Experiment, ExperimentError> {
+    schema::update_experiment(&mut table)?;
     for text in overrides {
         apply(&mut table, text)?;
     }
@@ -138,7 +160,7 @@ fn experiment(mut table: Table, overrides: &[String]) -> Result<Experiment, Expe
         corruption.insert("kind".into(), Value::String("noise".into()));
     }
     check_keys(&table)?;
-    let experiment: Experiment = Value::Table(table).try_into().map_err(deserialize_error)?;
+    let experiment = from_table(table)?;
     validate(&experiment)?;
     Ok(experiment)
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zip::ZipArchive;
 
@@ -12,6 +13,7 @@ use crate::npy::{Stored, Values};
 use crate::result_write::NPZ;
 use crate::{
     Axis, Experiment, ExperimentError, Field, Labels, Metric, Outcome, Provenance, attention_files,
+    schema,
 };
 
 /// Most bytes that the members of one archive may unpack to.
@@ -34,22 +36,26 @@ pub fn read_result(path: &Path) -> Result<Outcome, ExperimentError> {
         path: path.clone(),
         source,
     })?;
-    outcome(std::io::BufReader::new(file)).map_err(|what| {
+    let unreadable = |what: String| {
         ExperimentError::invalid(format!(
             "The file is not a result that can be read: {what}. Path: {}",
             path.display()
         ))
-    })
+    };
+    let members = unpack(std::io::BufReader::new(file)).map_err(unreadable)?;
+    members
+        .refuse_newer()
+        .map_err(|e| ExperimentError::invalid(format!("{e} Path: {}", path.display())))?;
+    outcome(&members).map_err(unreadable)
 }
 
-struct Members {
+pub(crate) struct Members {
     /// Names in the order of the archive.
     order: Vec<String>,
     arrays: HashMap<String, Stored>,
 }
 
-fn outcome<R: Read + Seek>(reader: R) -> Result<Outcome, String> {
-    let members = unpack(reader)?;
+fn outcome(members: &Members) -> Result<Outcome, String> {
     let experiment: Experiment = members
         .json("experiment")?
         .ok_or("it holds no experiment")?;
@@ -72,7 +78,7 @@ fn outcome<R: Read + Seek>(reader: R) -> Result<Outcome, String> {
     })
 }
 
-fn unpack<R: Read + Seek>(reader: R) -> Result<Members, String> {
+pub(crate) fn unpack<R: Read + Seek>(reader: R) -> Result<Members, String> {
     let mut zip = ZipArchive::new(reader).map_err(|e| format!("it is not a .npz archive ({e})"))?;
     if zip.len() > MAX_MEMBERS {
         return Err(format!("it holds {} members, which is too many", zip.len()));
@@ -113,6 +119,32 @@ fn unpack<R: Read + Seek>(reader: R) -> Result<Members, String> {
 }
 
 impl Members {
+    /// # Errors
+    /// A sentence if the result, or the experiment in it, is of a version that is not known yet.
+    fn refuse_newer(&self) -> Result<(), ExperimentError> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Mark {
+            schema: Option<u32>,
+            program: String,
+        }
+        let mark = |name: &str| self.json::<Mark>(name).ok().flatten().unwrap_or_default();
+        let program = mark("provenance").program;
+        let experiment = mark("experiment").schema.unwrap_or(1);
+        let result = match self.arrays.get("schema").map(|stored| &stored.values) {
+            Some(Values::U32(version)) => version.first().copied().unwrap_or(1),
+            _ => 1,
+        };
+        let program = Some(program.as_str());
+        schema::refuse_newer("result", result, schema::RESULT, program)?;
+        schema::refuse_newer(
+            "experiment in the result",
+            experiment,
+            schema::EXPERIMENT,
+            program,
+        )
+    }
+
     fn text(&self, name: &str) -> Result<Option<&str>, String> {
         match self.arrays.get(name).map(|stored| &stored.values) {
             None => Ok(None),
@@ -121,7 +153,11 @@ impl Members {
         }
     }
 
-    fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, String> {
+    pub(crate) fn values(&self, name: &str) -> Option<&Values> {
+        self.arrays.get(name).map(|stored| &stored.values)
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, String> {
         self.text(name)?
             .map(|text| {
                 serde_json::from_str(text).map_err(|e| {

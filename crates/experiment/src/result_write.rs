@@ -12,7 +12,8 @@ use crate::npy::{Stored, Values};
 use crate::outcome::{Distribution, Summary};
 use crate::whole_file::stage;
 use crate::{
-    Experiment, ExperimentError, Field, Labels, Outcome, Provenance, attention_files, to_json,
+    Experiment, ExperimentError, Field, Labels, Outcome, Provenance, attention_files, schema,
+    to_json,
 };
 
 pub(crate) const NPZ: &str = "result.npz";
@@ -27,7 +28,7 @@ const JSON: &str = "result.json";
 /// Where a run kept its attention, `attention.L.queries`, `.keys`, `.top`, `.log_sum`, `.form`, `.mean` and `.max` of
 /// each layer L (see [`crate::attention`]).
 /// Labels are `axis.NAME`, or `F.axis.NAME` where another field has an axis of that name with other labels. Of the
-/// whole: `experiment`, `provenance`, `summary`, `distributions` (JSON text) and `reference.NAME`.
+/// whole: `schema` (see [`crate::schema`]), `experiment`, `provenance`, `summary`, `distributions` (JSON text) and `reference.NAME`.
 ///
 /// # Errors
 /// If a field contradicts itself or a file cannot be written.
@@ -45,6 +46,7 @@ pub fn write_result(folder: &Path, outcome: &Outcome) -> Result<(), ExperimentEr
 
 #[derive(Serialize)]
 struct Scalars<'a> {
+    schema: u32,
     instrument: &'a str,
     #[serde(flatten)]
     summary: &'a Summary,
@@ -63,6 +65,7 @@ struct FieldNote<'a> {
 
 fn scalars(outcome: &Outcome) -> Result<String, ExperimentError> {
     let scalars = Scalars {
+        schema: schema::RESULT,
         instrument: outcome.experiment.instrument.name(),
         summary: &outcome.summary,
         fields: outcome
@@ -88,6 +91,13 @@ fn no_json(error: serde_json::Error) -> ExperimentError {
 
 fn archive(outcome: &Outcome) -> Result<Vec<u8>, ExperimentError> {
     let mut members = vec![
+        (
+            "schema".to_string(),
+            Stored {
+                shape: Vec::new(),
+                values: Values::U32(vec![schema::RESULT]),
+            },
+        ),
         (
             "experiment".to_string(),
             Stored::scalar_text(&to_json(&outcome.experiment)?),
@@ -234,7 +244,7 @@ fn field_members<'a>(
     }
 }
 
-fn pack(members: &[(String, Stored)]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn pack(members: &[(String, Stored)]) -> std::io::Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(3));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::document::Document;
 use crate::whole_file::write_whole;
 use crate::{Experiment, ExperimentError};
 
@@ -10,9 +11,13 @@ use crate::{Experiment, ExperimentError};
 /// # Errors
 /// If a value has no TOML form; no experiment that [`crate::validate`] accepts has one.
 pub fn to_toml(experiment: &Experiment) -> Result<String, ExperimentError> {
-    toml::to_string(experiment).map_err(|e| {
-        ExperimentError::invalid(format!("The experiment cannot be written as TOML: {e}."))
-    })
+    toml::to_string(experiment).map_err(no_toml)
+}
+
+fn no_toml(error: toml::ser::Error) -> ExperimentError {
+    ExperimentError::invalid(format!(
+        "The experiment cannot be written as TOML: {error}."
+    ))
 }
 
 /// The experiment as canonical JSON: one line, every setting, always the same order of keys.
@@ -37,11 +42,12 @@ pub fn write_experiment(path: &Path, experiment: &Experiment) -> Result<(), Expe
     let json = path
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    let signed = Document::from(experiment.clone()).signed();
     let text = if json {
-        let text = serde_json::to_string_pretty(experiment).map_err(no_json)?;
+        let text = serde_json::to_string_pretty(&signed).map_err(no_json)?;
         format!("{text}\n")
     } else {
-        to_toml(experiment)?
+        toml::to_string(&signed).map_err(no_toml)?
     };
     write_whole(path, "write the experiment", text.as_bytes())
 }

@@ -4,7 +4,7 @@ mod numbers_kept;
 mod read;
 
 use serde::{Deserialize, Serialize};
-use whyfinder_experiment::{Experiment, Outcome, Provenance};
+use whyfinder_experiment::{Experiment, Outcome, Provenance, schema};
 
 use crate::FigureError;
 use crate::description::Description;
@@ -108,6 +108,8 @@ impl Origin {
         #[derive(Deserialize)]
         struct Version {
             format: u32,
+            #[serde(default)]
+            program: Option<String>,
         }
         let wrong = |e: serde_json::Error| {
             let said: String = e.to_string().chars().take(200).collect();
@@ -116,12 +118,9 @@ impl Origin {
                 said.trim_end_matches('.')
             ))
         };
-        let Version { format } = serde_json::from_str(text).map_err(wrong)?;
-        if format > FORMAT {
-            return Err(FigureError::Origin(format!(
-                "The figure was drawn by a newer Whyfinder (its record has version {format}, this one reads up to {FORMAT})"
-            )));
-        }
+        let Version { format, program } = serde_json::from_str(text).map_err(wrong)?;
+        schema::refuse_newer("figure", format, FORMAT, program.as_deref())
+            .map_err(|e| FigureError::Origin(e.to_string().trim_end_matches('.').to_string()))?;
         let origin: Self = serde_json::from_str(text).map_err(wrong)?;
         let many = origin.sources.len() > MOST_SOURCES
             || origin.sources.iter().any(|s| s.numbers.len() > MOST_FIELDS);

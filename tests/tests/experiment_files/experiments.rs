@@ -92,7 +92,7 @@ fn experiments_come_back_exactly_as_toml_and_as_json() {
     let toml = to_toml(&read(TRACE)).expect("writes");
     assert!(toml.contains("scale = 2.7\n"), "{toml}");
     assert!(
-        toml.starts_with("instrument = \"causal-trace\"\n"),
+        toml.starts_with("schema = 1\ninstrument = \"causal-trace\"\n"),
         "{toml}"
     );
 }

@@ -5,6 +5,7 @@ use whyfinder_experiment::{Experiment, parse_experiment};
 mod experiments;
 mod image_experiments;
 mod results;
+mod schema;
 
 const TRACE: &str = r#"
 instrument = "causal-trace"
