@@ -21,6 +21,7 @@ pub mod npy;
 pub mod numpy_random;
 pub mod outcome;
 mod overrides;
+pub mod partial;
 pub mod picture;
 pub mod provenance;
 pub mod read;

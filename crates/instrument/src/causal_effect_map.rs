@@ -220,6 +220,7 @@ pub(crate) fn estimate(
         progress: Default::default(),
         passes: 0.0,
         passes_plain: 0.0,
+        stage: 0,
     };
     let working = sweep.working_bytes(&blocks, settings);
     let ahead = sweep.foresee(&blocks, settings)?;
@@ -291,6 +292,7 @@ pub(crate) fn measure(
         progress: Default::default(),
         passes: 1.0 + prepared.gradient.map_or(0.0, |(passes, _)| passes),
         passes_plain: 1.0,
+        stage: 0,
     };
     let working = sweep.working_bytes(&prepared.run_blocks(settings), settings);
     let refined = sweep.both_stages(&prepared, settings, &mut maps)?;

@@ -44,4 +44,4 @@ pub use error::InstrumentError;
 pub use image::{estimate_image, measure_image};
 pub use measure::{Cost, estimate, measure};
 pub use memory::Budget;
-pub use report::{CellTokens, MeasuredCell, Observer, Progress, Report};
+pub use report::{CellTokens, MeasuredCell, Observer, Progress, Report, Stage};

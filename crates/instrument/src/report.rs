@@ -11,6 +11,28 @@ pub trait Observer {
 
     /// Asked between small pieces of work (at most a few tens of milliseconds apart on the bundled models).
     fn cancelled(&self) -> bool;
+
+    /// What an earlier run of the same experiment, which was interrupted, measured of a cell.
+    fn known(&self, _of: Stage<'_>, _cell: usize) -> Option<&MeasuredCell> {
+        None
+    }
+
+    /// Takes a cell that need not be measured again if this run is interrupted.
+    fn keep(&mut self, _of: Stage<'_>, _cell: &MeasuredCell) {}
+}
+
+/// What the cells of an interrupted run are kept under: an instrument may measure a field more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stage<'a> {
+    pub number: u32,
+    pub field: &'a str,
+}
+
+impl<'a> Stage<'a> {
+    /// The only stage of a field.
+    pub fn only(field: &'a str) -> Self {
+        Self { number: 0, field }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use crate::estimates::largest_first;
 use crate::pace::Pace;
 use crate::packs::{Cut, packs};
 use crate::readout::Gathered;
-use crate::report::{CellTokens, Observer};
+use crate::report::{CellTokens, Observer, Stage};
 use crate::stopping::{ROUND, StopRule};
 use crate::sweep::{Step, Store, Sweep};
 
@@ -126,6 +126,9 @@ impl Sweep<'_> {
                 let effects = round.effects(&measured.samples);
                 settled[cell] = end == most || rounds.rule.is_settled(&effects);
                 step.done += usize::from(settled[cell]);
+                if settled[cell] {
+                    step.observer.keep(Stage::only(reached.kind), measured);
+                }
             }
             step.report(reached.kind, reached.measured)?;
         }

@@ -17,7 +17,7 @@ use crate::packs::Pack;
 use crate::question::Question;
 use crate::readout::{Gathered, Readout};
 use crate::reference_runs::ReferenceRuns;
-use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report};
+use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report, Stage};
 
 /// Everything that stays the same from cell to cell.
 pub(crate) struct Sweep<'a> {
@@ -87,6 +87,9 @@ impl Sweep<'_> {
                 gathered.remove(cell);
             }
             step.done += reached.cells.len();
+            for measured in &reached.measured {
+                step.observer.keep(Stage::only(reached.kind), measured);
+            }
             step.report(reached.kind, reached.measured)?;
         }
         Ok(())
@@ -124,6 +127,12 @@ impl Sweep<'_> {
     fn full_pass(&self, cell: &Cell, step: &mut Step<'_>) -> Result<()> {
         let config = self.decoder.config();
         let began = Instant::now();
+        if let Some(known) = self.known(cell, step.observer) {
+            step.flops_left -= self.full_flops(1 + self.input.samples);
+            (step.store)(cell, &known);
+            step.done += 1;
+            return step.report(cell.kind.name(), vec![known]);
+        }
         let logits = full_pass::last_logits(
             self.decoder,
             self.question,
@@ -139,7 +148,19 @@ impl Sweep<'_> {
         let measured = self.measured(cell, &gathered);
         (step.store)(cell, &measured);
         step.done += 1;
+        step.observer.keep(Stage::only(cell.kind.name()), &measured);
         step.report(cell.kind.name(), vec![measured])
+    }
+
+    /// What an interrupted run measured of a cell, to its end.
+    fn known(&self, cell: &Cell, observer: &dyn Observer) -> Option<MeasuredCell> {
+        let index = cell.index(self.decoder.config().layers);
+        let mut known = observer
+            .known(Stage::only(cell.kind.name()), index)?
+            .clone();
+        let texts = known.tokens.top.iter().map(|(id, _)| (self.text)(*id));
+        known.tokens.texts = texts.collect();
+        Some(known)
     }
 
     fn full_flops(&self, rows: usize) -> f64 {
@@ -149,6 +170,9 @@ impl Sweep<'_> {
 
     /// Some samples of some cells, which may follow others of the same cells: `gathered` holds those by index into
     /// `cells`. Cells that have reached `samples` are stored.
+    ///
+    /// A pack is passed over only if all of its cells are known from before: the last bits of a sum may depend on what
+    /// is computed with it.
     pub(crate) fn pack(
         &self,
         cells: &[Cell],
@@ -159,34 +183,60 @@ impl Sweep<'_> {
     ) -> Result<Reached> {
         let vocab = self.decoder.config().vocab;
         let began = Instant::now();
-        let logits = continuation::last_logits(
-            self.decoder,
-            self.runs,
-            &self.trace.severed,
-            cells,
-            &pack.pieces,
-            step.observer,
-        )?;
+        let before: Vec<Option<MeasuredCell>> = pack
+            .pieces
+            .iter()
+            .map(|piece| self.known(&cells[piece.cell], step.observer))
+            .collect();
+        let logits = if before.iter().all(Option::is_some) {
+            Vec::new()
+        } else {
+            continuation::last_logits(
+                self.decoder,
+                self.runs,
+                &self.trace.severed,
+                cells,
+                &pack.pieces,
+                step.observer,
+            )?
+        };
         let mut rest = &logits[..];
         let mut reached = Reached::default();
-        for piece in &pack.pieces {
+        for (piece, before) in pack.pieces.iter().zip(before) {
             let cell = &cells[piece.cell];
             let known = gathered
                 .entry(piece.cell)
                 .or_insert_with(|| Gathered::new(vocab));
             let (rows, others) = rest.split_at(rest.len().min(piece.samples.len() * vocab));
-            known.add(rows, &self.readout)?;
             rest = others;
-            if known.samples.len() < samples {
-                continue;
-            }
-            let measured = self.measured(cell, known);
+            let measured = match before {
+                Some(mut before) => {
+                    let end = piece.samples.end.min(before.samples.len());
+                    known.samples = before.samples[..end].to_vec();
+                    if end < samples.min(before.samples.len()) {
+                        continue;
+                    }
+                    before.samples.truncate(end);
+                    before
+                }
+                None => {
+                    known.add(rows, &self.readout)?;
+                    if known.samples.len() < samples {
+                        continue;
+                    }
+                    self.measured(cell, known)
+                }
+            };
             (step.store)(cell, &measured);
             reached.kind = cell.kind.name();
             reached.cells.push(piece.cell);
             reached.measured.push(measured);
         }
-        step.worked(pack.flops, began);
+        if logits.is_empty() {
+            step.flops_left -= pack.flops;
+        } else {
+            step.worked(pack.flops, began);
+        }
         Ok(reached)
     }
 

@@ -1,6 +1,6 @@
 //! The program's own laboratory: language models, restoration networks and the instruments for them.
 
-use whyfinder_experiment::{Experiment, Outcome};
+use whyfinder_experiment::{Experiment, Outcome, Provenance, schema};
 use whyfinder_instrument::{Budget, Cost, InstrumentError, Observer};
 use whyfinder_model::network::{ImageModel, is_network, network_file, open_network};
 use whyfinder_model::{LanguageModel, OpenOptions, open};
@@ -62,6 +62,13 @@ impl Laboratory for Instruments {
         let model = open(reference, &self.options).map_err(Failure::because)?;
         let opened = opened::language_model(&model);
         Ok((AnyModel::Language(Box::new(model)), opened))
+    }
+
+    fn provenance(&self, model: &AnyModel) -> Option<Provenance> {
+        match model {
+            AnyModel::Language(model) => model.card.provenance(schema::PROGRAM, "").ok(),
+            AnyModel::Image(model) => Some(model.card.provenance(schema::PROGRAM, "")),
+        }
     }
 
     fn tokenize(&self, model: &AnyModel, text: &str) -> Result<TokenizedText, Failure> {

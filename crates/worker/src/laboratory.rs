@@ -1,6 +1,6 @@
 //! What the worker thread works with.
 
-use whyfinder_experiment::{Experiment, Outcome};
+use whyfinder_experiment::{Experiment, Outcome, Provenance};
 use whyfinder_instrument::Observer;
 
 use crate::protocol::{Estimate, OpenedModel};
@@ -20,6 +20,11 @@ pub trait Laboratory: Send + 'static {
     /// # Errors
     /// A sentence that says what is wrong with the model.
     fn open(&self, reference: &str) -> Result<(Self::Model, OpenedModel), Failure>;
+
+    /// Digests and device of a model; `None` where a run on it cannot be told from others, and so not be taken up.
+    fn provenance(&self, _model: &Self::Model) -> Option<Provenance> {
+        None
+    }
 
     /// # Errors
     /// A sentence that says why the text cannot be split.

@@ -12,6 +12,7 @@ mod answers;
 mod fingerprint;
 mod instruments;
 mod kept_models;
+mod ledger;
 mod observer;
 mod opened;
 mod outcomes;
@@ -22,6 +23,6 @@ mod tiles;
 pub use laboratory::{Failure, Laboratory, TokenizedText};
 pub use memory::{MemoryBudget, human_bytes};
 pub use protocol::{
-    Estimate, Event, ImageNetwork, JobId, OpenedModel, Request, TileRequest, Tokenized,
+    Estimate, Event, ImageNetwork, JobId, Kept, OpenedModel, Request, TileRequest, Tokenized,
 };
 pub use worker::{Wake, Worker, WorkerOptions};

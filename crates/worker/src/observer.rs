@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use whyfinder_instrument::{MeasuredCell, Observer, Progress, Report};
+use whyfinder_instrument::{MeasuredCell, Observer, Progress, Report, Stage};
+
+use crate::ledger::Ledger;
+use crate::protocol::Kept;
 
 /// Reports of cells and of progress closer together than this are sent as one.
 pub(crate) const PACE: Duration = Duration::from_millis(33);
@@ -16,6 +19,10 @@ pub(crate) struct PacedObserver<'a> {
     /// Done between two pieces of work, such as answering what takes no time.
     between: &'a dyn Fn(),
     gathered: RefCell<Gathered>,
+    /// Where cells are kept against an interruption.
+    ledger: Option<&'a mut Ledger>,
+    /// Told where that fails.
+    trouble: &'a dyn Fn(Kept),
 }
 
 #[derive(Default)]
@@ -36,6 +43,21 @@ impl<'a> PacedObserver<'a> {
             send,
             between,
             gathered: RefCell::default(),
+            ledger: None,
+            trouble: &|_| {},
+        }
+    }
+
+    /// Keeps cells in a ledger, and knows those that are in it.
+    pub(crate) fn with_ledger(
+        self,
+        ledger: Option<&'a mut Ledger>,
+        trouble: &'a dyn Fn(Kept),
+    ) -> Self {
+        Self {
+            ledger,
+            trouble,
+            ..self
         }
     }
 
@@ -93,6 +115,17 @@ impl Observer for PacedObserver<'_> {
         self.flush_if_due();
         (self.between)();
         self.cancel.load(Ordering::Relaxed)
+    }
+
+    fn known(&self, of: Stage<'_>, cell: usize) -> Option<&MeasuredCell> {
+        self.ledger.as_ref()?.known(of, cell)
+    }
+
+    fn keep(&mut self, of: Stage<'_>, cell: &MeasuredCell) {
+        let trouble = self.ledger.as_mut().and_then(|l| l.keep(of, cell));
+        if let Some(trouble) = trouble {
+            (self.trouble)(trouble);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is asked of the worker and what it answers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use whyfinder_experiment::{AttentionRecord, Experiment, Outcome};
@@ -73,6 +74,11 @@ pub enum Event {
     },
     /// A tile that was asked for; it has no cells if it lies outside its head.
     Tile(Arc<Tile>),
+    /// Of a worker that keeps what is measured while it runs.
+    Kept {
+        job: JobId,
+        kept: Kept,
+    },
     Cancelled {
         job: JobId,
     },
@@ -80,6 +86,19 @@ pub enum Event {
         job: JobId,
         message: String,
     },
+}
+
+/// What became of keeping a run that may be interrupted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kept {
+    /// What is measured goes into this file, which is of no use once the result is written.
+    In(PathBuf),
+    /// The run goes on where an earlier one was interrupted.
+    TakenUp { cells: usize, seconds: f64 },
+    /// A file of another run lies there, and is left alone; `why` completes "a run ...".
+    Other { path: PathBuf, why: String },
+    /// A sentence: something could not be kept, or not be read.
+    Not(String),
 }
 
 /// What the window needs to know of an open model.

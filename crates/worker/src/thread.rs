@@ -3,20 +3,23 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use whyfinder_experiment::{Experiment, ImageMethod, InstrumentSettings, Outcome};
+use whyfinder_experiment::partial::{Identity, digests_of};
+use whyfinder_experiment::{Experiment, ImageMethod, InstrumentSettings, Outcome, schema};
 
 use crate::answers::Answers;
 use crate::fingerprint;
 use crate::kept_models::{Kept, KeptModels};
 use crate::laboratory::{Failure, Laboratory};
+use crate::ledger::Ledger;
 use crate::memory::human_bytes;
 use crate::observer::PacedObserver;
 use crate::outcomes::Outcomes;
-use crate::protocol::{Estimate, Event, JobId, Request, Tokenized};
+use crate::protocol::{Estimate, Event, JobId, Kept as News, Request, Tokenized};
 use crate::queue::{Queue, Taken};
 
 /// The share of the budget that is kept free while a map runs, so that one pass of a network with attention windows can
@@ -29,8 +32,10 @@ pub(crate) fn serve<L: Laboratory>(
     queue: &Queue,
     answers: &Answers,
     budget_bytes: u64,
+    keep_in: Option<PathBuf>,
 ) {
     let mut thread = Thread {
+        keep_in,
         laboratory,
         queue,
         answers,
@@ -65,6 +70,8 @@ fn fault(panic: &(dyn Any + Send)) -> String {
 }
 
 struct Thread<'a, L: Laboratory> {
+    /// Where runs keep what they have measured.
+    keep_in: Option<PathBuf>,
     laboratory: L,
     queue: &'a Queue,
     answers: &'a Answers,
@@ -233,16 +240,55 @@ impl<L: Laboratory> Thread<'_, L> {
     ) -> Result<Outcome, Failure> {
         let send = |report| self.answers.send(Event::Report { job, report });
         let between = || self.answer_what_takes_no_time();
-        let mut observer = PacedObserver::new(cancel, &send, &between);
         let others = self.models.bytes().saturating_sub(kept.opened.bytes);
         let budget = self.budget_bytes.saturating_sub(others + free);
+        let news = |kept| self.answers.send(Event::Kept { job, kept });
+        let mut ledger = self.ledger(kept, experiment, budget, &news);
+        let mut observer =
+            PacedObserver::new(cancel, &send, &between).with_ledger(ledger.as_mut(), &news);
         self.free_bytes.set(free);
-        let outcome = self
+        let mut outcome = self
             .laboratory
             .measure(&kept.model, experiment, budget, &mut observer);
         self.free_bytes.set(0);
         observer.flush();
+        if let Some(ledger) = &mut ledger {
+            match &mut outcome {
+                Ok(outcome) => outcome.summary.seconds += ledger.seconds_before(),
+                Err(Failure::Cancelled) => {
+                    ledger.write().into_iter().for_each(news);
+                }
+                Err(_) => {}
+            }
+        }
         outcome
+    }
+
+    /// What has been measured of this very run, where such things are kept.
+    fn ledger(
+        &self,
+        kept: &Kept<L::Model>,
+        experiment: &Experiment,
+        memory: u64,
+        news: &dyn Fn(News),
+    ) -> Option<Ledger> {
+        let folder = self.keep_in.as_ref()?;
+        let provenance = self.laboratory.provenance(&kept.model)?;
+        let identity = Identity {
+            schema: schema::RESULT,
+            program: provenance.program,
+            experiment: experiment.clone(),
+            // A file that cannot be read is said by the run itself.
+            files: digests_of(experiment).ok()?,
+            model_digest: provenance.model_digest,
+            tokenizer_digest: provenance.tokenizer_digest,
+            device: provenance.device,
+            dtype: provenance.dtype,
+            memory,
+        };
+        let (ledger, found) = Ledger::open(folder, identity);
+        found.into_iter().for_each(news);
+        ledger
     }
 
     /// Between two pieces of a job: splits text with a model that is open, says that a model is open, and looks into

@@ -1,6 +1,7 @@
 //! The worker as the window and the command line hold it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -49,6 +50,8 @@ pub struct WorkerOptions {
     pub memory: MemoryBudget,
     /// Device and places of the models that it opens.
     pub models: OpenOptions,
+    /// Where runs keep what they have measured, so that one that is interrupted can be taken up; nowhere if `None`.
+    pub keep_in: Option<PathBuf>,
     pub wake: Wake,
 }
 
@@ -57,6 +60,7 @@ impl Default for WorkerOptions {
         Self {
             memory: MemoryBudget::default(),
             models: OpenOptions::default(),
+            keep_in: None,
             wake: Arc::new(|| {}),
         }
     }
@@ -77,11 +81,20 @@ impl Worker {
         let laboratory = Instruments {
             options: options.models,
         };
-        Self::spawn_with(laboratory, options.memory, options.wake)
+        Self::spawn_keeping(laboratory, options.memory, options.wake, options.keep_in)
     }
 
     /// Starts a worker with another laboratory than the program's own.
     pub fn spawn_with<L: Laboratory>(laboratory: L, memory: MemoryBudget, wake: Wake) -> Self {
+        Self::spawn_keeping(laboratory, memory, wake, None)
+    }
+
+    fn spawn_keeping<L: Laboratory>(
+        laboratory: L,
+        memory: MemoryBudget,
+        wake: Wake,
+        keep_in: Option<PathBuf>,
+    ) -> Self {
         let (sender, events) = unbounded();
         let answers = Answers::new(sender, wake);
         let queue = Arc::new(Queue::default());
@@ -92,7 +105,7 @@ impl Worker {
             .spawn({
                 let queue = Arc::clone(&queue);
                 let answers = answers.clone();
-                move || thread::serve(laboratory, &queue, &answers, budget_bytes)
+                move || thread::serve(laboratory, &queue, &answers, budget_bytes, keep_in)
             });
         let (thread, broken) = match spawned {
             Ok(thread) => (Some(thread), None),

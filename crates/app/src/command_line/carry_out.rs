@@ -1,12 +1,13 @@
 //! One job on a worker, awaited.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use whyfinder_experiment::{Experiment, Outcome};
+use whyfinder_experiment::{Experiment, Field, Outcome};
 use whyfinder_instrument::Report;
 use whyfinder_model::{OpenOptions, device_named};
-use whyfinder_worker::{Event, JobId, MemoryBudget, Request, Worker, WorkerOptions};
+use whyfinder_worker::{Event, JobId, Kept, MemoryBudget, Request, Worker, WorkerOptions};
 
 use super::arguments::Machine;
 use super::command_error::CommandError;
@@ -18,11 +19,23 @@ use super::threads;
 /// # Errors
 /// If there is no such device.
 pub(crate) fn worker(machine: &Machine) -> Result<Worker, CommandError> {
+    worker_keeping(machine, None)
+}
+
+/// The same, whose runs keep what they measure in a folder.
+///
+/// # Errors
+/// As [`worker`].
+pub(crate) fn worker_keeping(
+    machine: &Machine,
+    keep_in: Option<&Path>,
+) -> Result<Worker, CommandError> {
     let device = device_named(&machine.device)?;
     threads::limit_to(machine.threads)?;
     let memory = machine.memory.map(MemoryBudget::Bytes).unwrap_or_default();
     Ok(Worker::spawn(WorkerOptions {
         memory,
+        keep_in: keep_in.map(Path::to_path_buf),
         models: OpenOptions {
             device,
             ..OpenOptions::default()
@@ -39,6 +52,27 @@ pub(crate) fn measure(
     worker: &Worker,
     experiment: Experiment,
     progress: &ProgressLine,
+) -> Result<Arc<Outcome>, CommandError> {
+    measure_hearing(worker, experiment, progress, &mut |_| Ok(()))
+}
+
+/// What is heard of a run beside its progress.
+#[derive(Debug)]
+pub(crate) enum Heard<'a> {
+    /// The fields that the result will have.
+    Fields(&'a [Field]),
+    Kept(&'a Kept),
+}
+
+/// The same; `hear` may end the run.
+///
+/// # Errors
+/// As [`measure`], and what `hear` says.
+pub(crate) fn measure_hearing(
+    worker: &Worker,
+    experiment: Experiment,
+    progress: &ProgressLine,
+    hear: &mut dyn FnMut(Heard<'_>) -> Result<(), CommandError>,
 ) -> Result<Arc<Outcome>, CommandError> {
     const JOB: JobId = JobId(1);
     worker.send(Request::Start {
@@ -61,10 +95,15 @@ pub(crate) fn measure(
             progress.progress(done);
             None
         }
-        Event::Finished { outcome, .. } => Some(outcome),
+        Event::Report {
+            report: Report::Started { fields, .. },
+            ..
+        } => hear(Heard::Fields(&fields)).err().map(Err),
+        Event::Kept { kept, .. } => hear(Heard::Kept(&kept)).err().map(Err),
+        Event::Finished { outcome, .. } => Some(Ok(outcome)),
         _ => None,
     })?;
-    Ok(answer)
+    answer
 }
 
 /// Gives each event to `wanted` until it takes one.

@@ -68,6 +68,17 @@ impl ProgressLine {
     }
 }
 
+impl ProgressLine {
+    /// A sentence that has to be read, on a line of its own.
+    pub(crate) fn note(&self, sentence: &str) {
+        match self {
+            Self::Bar(bar) => bar.suspend(|| eprintln!("{sentence}")),
+            Self::Json => line(&json!({ "event": "note", "message": sentence })),
+            Self::Silent => eprintln!("{sentence}"),
+        }
+    }
+}
+
 impl Drop for ProgressLine {
     fn drop(&mut self) {
         if let Self::Bar(bar) = self {

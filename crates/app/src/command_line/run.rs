@@ -4,9 +4,10 @@ use std::time::Duration;
 use serde_json::Value;
 use whyfinder_experiment::outcome::{EffectCounts, ImageSummary, TokenProbability};
 use whyfinder_experiment::{Field, Metric, Outcome, read_experiment, write_result};
+use whyfinder_worker::Kept;
 
 use super::arguments::Run;
-use super::carry_out::{measure, worker};
+use super::carry_out::{Heard, measure_hearing, worker_keeping};
 use super::command_error::CommandError;
 use super::out_folder;
 use super::progress::{ProgressLine, spoken};
@@ -15,11 +16,23 @@ use super::say::say;
 pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     let experiment = read_experiment(&arguments.experiment, &arguments.settings.set)?;
     out_folder::check(&arguments.out)?;
-    let worker = worker(&arguments.settings.machine)?;
+    let worker = worker_keeping(&arguments.settings.machine, Some(&arguments.out))?;
     let progress = ProgressLine::new(arguments.json);
-    let outcome = measure(&worker, experiment, &progress)?;
+    let mut kept_in = None;
+    let outcome = measure_hearing(&worker, experiment, &progress, &mut |heard| {
+        match heard {
+            Heard::Fields(fields) => out_folder::check_room(&arguments.out, fields)?,
+            Heard::Kept(Kept::In(path)) => kept_in = Some(path.clone()),
+            Heard::Kept(news) => progress.note(&in_words(news)),
+        }
+        Ok(())
+    })?;
     drop(progress);
     write_result(&arguments.out, &outcome).map_err(CommandError::failed)?;
+    if let Some(path) = kept_in {
+        // Written only by runs that took long enough.
+        std::fs::remove_file(path).ok();
+    }
     if arguments.json {
         return say(as_json(&arguments.out)?);
     }
@@ -29,6 +42,22 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
         arguments.out.join("result.npz").display(),
         arguments.out.join("result.json").display()
     ))
+}
+
+/// What is left of runs that were interrupted, as a sentence.
+fn in_words(news: &Kept) -> String {
+    match news {
+        Kept::In(path) => format!("What is measured is kept in {}.", path.display()),
+        Kept::TakenUp { cells, seconds } => format!(
+            "Going on with a run that was interrupted: {cells} cells are there already, from {}.",
+            spoken(Duration::from_secs_f64(seconds.clamp(0.0, 1e9)))
+        ),
+        Kept::Other { path, why } => format!(
+            "A run {why} was interrupted here and is not mixed in: run it again to end it, or remove its file. Path: {}",
+            path.display()
+        ),
+        Kept::Not(sentence) => sentence.clone(),
+    }
 }
 
 /// The scalars on one line, as they were written.

@@ -68,6 +68,8 @@ impl Application {
                 }
             }
             Event::Tile(tile) => self.maps.tiles.put(tile),
+            // The window's runs are kept in its history, once they are done.
+            Event::Kept { .. } => {}
             Event::Cancelled { job } => self.ended_early(ctx, job, None),
             Event::Failed { job, message } => self.ended_early(ctx, job, Some(message)),
         }

@@ -21,7 +21,7 @@ use crate::integrated_gradients::usual_blur;
 use crate::measure::Cost;
 use crate::memory::Budget;
 use crate::pace::Pace;
-use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report};
+use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report, Stage};
 
 /// The value between black and white.
 const GREY: u8 = 128;
@@ -92,6 +92,13 @@ pub(crate) fn measure(
             return Err(InstrumentError::Cancelled);
         }
         let started = Instant::now();
+        let known: Option<Vec<f32>> = some
+            .iter()
+            .map(|block| {
+                let cell = observer.known(Stage::only("effect"), block.index)?;
+                cell.samples.first().copied()
+            })
+            .collect();
         let covers: Vec<Vec<u8>> = some.iter().map(|block| cover.over(&block.rect)).collect();
         let packs: Vec<Pack<'_>> = some
             .iter()
@@ -102,18 +109,29 @@ pub(crate) fn measure(
                 count: 1,
             })
             .collect();
-        let outputs = runner.outputs(&packs, Held::Nothing)?;
         let flops: f64 = some.iter().map(|block| runner.flops(&block.rect)).sum();
-        pace.measured(flops, started.elapsed());
+        let effects = match known {
+            Some(known) => known,
+            None => {
+                let outputs = runner.outputs(&packs, Held::Nothing)?;
+                pace.measured(flops, started.elapsed());
+                let effect = |output: &Vec<f32>| (base - psnr(output, &truth)) as f32;
+                outputs.iter().map(effect).collect()
+            }
+        };
         flops_left -= flops;
-        for (block, output) in some.iter().zip(outputs) {
-            let effect = (base - psnr(&output, &truth)) as f32;
+        for (block, effect) in some.iter().zip(effects) {
             maps.store(&Measured {
                 block: block.index,
                 effects: vec![effect],
                 split: None,
             });
-            observer.report(cell(block, effect));
+            let cell = cell(block, effect);
+            observer.keep(Stage::only("effect"), &cell);
+            observer.report(Report::Cells {
+                field: "effect".to_string(),
+                cells: vec![cell],
+            });
             done += 1;
         }
         observer.report(Report::Progress(Progress {
@@ -145,14 +163,11 @@ pub(crate) fn measure(
     })
 }
 
-fn cell(block: &Block, effect: f32) -> Report {
-    Report::Cells {
-        field: "effect".to_string(),
-        cells: vec![MeasuredCell {
-            cell: block.index,
-            samples: vec![effect],
-            tokens: CellTokens::default(),
-        }],
+fn cell(block: &Block, effect: f32) -> MeasuredCell {
+    MeasuredCell {
+        cell: block.index,
+        samples: vec![effect],
+        tokens: CellTokens::default(),
     }
 }
 

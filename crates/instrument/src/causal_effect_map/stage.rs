@@ -14,7 +14,7 @@ use super::{DRAWN_AHEAD, Maps, Prepared};
 use crate::error::{InstrumentError, Result};
 use crate::image::quality::psnr;
 use crate::pace::Pace;
-use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report};
+use crate::report::{self, CellTokens, MeasuredCell, Observer, Progress, Report};
 use crate::stopping::{ROUND, StopRule};
 
 /// Arithmetic of one step: some tens of milliseconds on a desktop processor. Counted, not timed, since the last bits
@@ -135,6 +135,8 @@ pub(super) struct Sweep<'a> {
     /// Whole passes so far, an intervention counted as the part of one that it takes.
     pub(super) passes: f64,
     pub(super) passes_plain: f64,
+    /// Which of the two runs, 0 or 1.
+    pub(super) stage: u32,
 }
 
 impl Sweep<'_> {
@@ -193,6 +195,7 @@ impl Sweep<'_> {
         let flops = |block: &Block| self.runner.flops(&block.rect);
         let per_draw: Vec<f64> = prepared.grid.blocks.iter().map(flops).collect();
         let mut done = coarse_total;
+        self.stage = 1;
         self.stage(&fine, &prepared.grid, &|_| true, &mut |sweep, measured| {
             maps.store(measured);
             let (block, count) = (measured.block, measured.effects.len());
@@ -333,14 +336,20 @@ impl Sweep<'_> {
             packs = rest;
             let began = Instant::now();
             let only: Vec<Pack<'_>> = wave.iter().map(|(_, pack)| *pack).collect();
-            let effects = self.effects(&only, Held::Nothing)?;
-            let direct = match self.mediation {
-                Some(Held::Pooled) => self.effects(&only, Held::Pooled)?,
-                _ => vec![Vec::new(); only.len()],
-            };
             let flops = |pack: &Pack<'_>| pack.count as f64 * self.runner.flops(pack.at);
             let all: f64 = only.iter().map(flops).sum();
-            self.pace.measured(all, began.elapsed());
+            let (effects, direct) = match self.known_before(wave, work, new.effects.len()) {
+                Some(known) => known,
+                None => {
+                    let effects = self.effects(&only, Held::Nothing)?;
+                    let direct = match self.mediation {
+                        Some(Held::Pooled) => self.effects(&only, Held::Pooled)?,
+                        _ => vec![Vec::new(); only.len()],
+                    };
+                    self.pace.measured(all, began.elapsed());
+                    (effects, direct)
+                }
+            };
             let runs = self.runs_per_draw();
             self.passes += runs * all / self.runner.whole_flops().max(1.0);
             for (((i, pack), effects), direct) in wave.iter().zip(effects).zip(direct) {
@@ -353,6 +362,7 @@ impl Sweep<'_> {
                     let new = std::mem::take(&mut new);
                     all.effects.extend(new.effects);
                     all.direct.extend(new.direct);
+                    self.keep(work.block.index, &all);
                     let measured = all.measured(work.block.index, self.mediation);
                     store(self, &measured);
                     self.report(measured)?;
@@ -363,6 +373,61 @@ impl Sweep<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The effects, and where they are asked for the direct ones, of a wave's packs, as an interrupted run measured them;
+    /// `None` unless all are known. `begun` effects of the first pack's block are there already.
+    #[allow(
+        clippy::type_complexity,
+        reason = "two lists of lists, taken apart at once"
+    )]
+    fn known_before(
+        &self,
+        wave: &[(usize, Pack<'_>)],
+        work: &[Work<'_>],
+        begun: usize,
+    ) -> Option<(Vec<Vec<f32>>, Vec<Vec<f32>>)> {
+        let (mut effects, mut direct) = (Vec::new(), Vec::new());
+        let (mut last, mut first) = (None, begun);
+        for (i, pack) in wave {
+            if last.is_some_and(|last| last != *i) {
+                first = 0;
+            }
+            last = Some(*i);
+            let (work, from) = (&work[*i], work[*i].known.effects.len() + first);
+            let of = |field: &str| -> Option<Vec<f32>> {
+                let stage = report::Stage {
+                    number: self.stage,
+                    field,
+                };
+                let known = self.observer.known(stage, work.block.index)?;
+                Some(known.samples.get(from..from + pack.count)?.to_vec())
+            };
+            effects.push(of("effect")?);
+            direct.push(match self.mediation {
+                Some(Held::Pooled) => of("effect.direct")?,
+                _ => Vec::new(),
+            });
+            first += pack.count;
+        }
+        Some((effects, direct))
+    }
+
+    fn keep(&mut self, block: usize, all: &Gathered) {
+        for (field, samples) in [("effect", &all.effects), ("effect.direct", &all.direct)] {
+            if !samples.is_empty() {
+                let stage = report::Stage {
+                    number: self.stage,
+                    field,
+                };
+                let cell = MeasuredCell {
+                    cell: block,
+                    samples: samples.clone(),
+                    tokens: CellTokens::default(),
+                };
+                self.observer.keep(stage, &cell);
+            }
+        }
     }
 
     /// Runs of one draw: a second one where direct effects are asked for and are not the effects themselves.

@@ -1,0 +1,266 @@
+//! Runs that are killed in the middle and taken up again, through the real binary.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use whyfinder_experiment::outcome::Summary;
+use whyfinder_experiment::{Outcome, read_result};
+
+const TRACE: &str = "instrument = \"causal-trace\"\nmodel = \"demo:isles\"\nseed = 3\n\
+    [input]\nprompt = \"The lighthouse of Varn stands on the island of\"\nsubject = \"lighthouse of Varn\"\n";
+
+const MAP: &str = "instrument = \"causal-effect-map\"\nmodel = \"demo:denoise\"\nseed = 5\n\
+    [input]\ntruth = \"picture:leaves-1\"\nregion = [96, 96, 32, 32]\nsigma = 50\n";
+
+fn command(folder: &Path, out: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_whyfinder"));
+    command
+        .args(["run", "experiment.toml", "--out", out])
+        .args(words)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end; gives what was said on standard error.
+fn run(folder: &Path, out: &str, words: &[&str]) -> String {
+    let output = command(folder, out, words).output().expect("it starts");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+fn partials(folder: &Path, out: &str) -> Vec<PathBuf> {
+    whyfinder_experiment::partial::partials_in(&folder.join(out))
+}
+
+/// Kills a run once it has kept something, without a warning.
+fn kill_in_the_middle(folder: &Path, out: &str, words: &[&str]) {
+    let mut child = command(folder, out, words).spawn().expect("it starts");
+    let began = Instant::now();
+    while partials(folder, out).is_empty() {
+        let ended = child.try_wait().expect("it can be asked");
+        assert!(ended.is_none(), "it ended before anything was kept");
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "nothing is kept"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    assert!(!folder.join(out).join("result.npz").exists());
+}
+
+/// The whole answer but for the time that it took and when.
+fn answer(folder: &Path, out: &str) -> Outcome {
+    let mut outcome = read_result(&folder.join(out)).expect("a result");
+    outcome.summary = Summary {
+        seconds: 0.0,
+        ..outcome.summary
+    };
+    outcome.provenance.date.clear();
+    outcome
+}
+
+fn bits(outcome: &Outcome) -> Vec<(String, Vec<u32>)> {
+    let of = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    outcome
+        .fields
+        .iter()
+        .flat_map(|field| {
+            [
+                (field.name.clone(), of(&field.values)),
+                (
+                    format!("{}.samples", field.name),
+                    of(field.samples.as_deref().unwrap_or_default()),
+                ),
+                (
+                    format!("{}.stderr", field.name),
+                    of(field.stderr.as_deref().unwrap_or_default()),
+                ),
+            ]
+        })
+        .collect()
+}
+
+fn same(a: &Outcome, b: &Outcome) {
+    for ((name, a), (again, b)) in bits(a).iter().zip(bits(b)) {
+        assert_eq!(*name, again);
+        assert!(*a == b, "{name} differs");
+    }
+    // As text, in which a NaN equals itself.
+    assert_eq!(format!("{:?}", a.summary), format!("{:?}", b.summary));
+    assert_eq!(a.distributions, b.distributions);
+    assert_eq!(a.provenance, b.provenance);
+    assert_eq!(a.experiment, b.experiment);
+}
+
+fn is_taken_up(experiment: &str, words: &[&str]) {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    fs::write(folder.join("experiment.toml"), experiment).expect("writes");
+    assert_eq!(run(folder, "whole", words), "");
+    kill_in_the_middle(folder, "killed", words);
+    let said = run(folder, "killed", words);
+    assert!(
+        said.contains("Going on with a run that was interrupted"),
+        "{said}"
+    );
+    same(&answer(folder, "whole"), &answer(folder, "killed"));
+    assert!(
+        partials(folder, "killed").is_empty(),
+        "it is of no use any more"
+    );
+    assert!(partials(folder, "whole").is_empty());
+}
+
+#[test]
+fn a_trace_that_was_killed_ends_as_if_it_had_not_been() {
+    is_taken_up(TRACE, &["--set", "corruption.samples=120"]);
+}
+
+#[test]
+fn so_does_one_whose_draws_end_early() {
+    is_taken_up(
+        TRACE,
+        &[
+            "--set",
+            "corruption.samples=120",
+            "--set",
+            "trace.confidence=0.99",
+            "--set",
+            "trace.resolution=0.003",
+        ],
+    );
+}
+
+#[test]
+fn so_does_one_by_full_passes() {
+    is_taken_up(
+        TRACE,
+        &[
+            "--set",
+            "corruption.samples=30",
+            "--set",
+            "trace.engine=plain",
+        ],
+    );
+}
+
+#[test]
+fn so_does_one_whose_cells_do_not_fit_into_one_pack() {
+    is_taken_up(
+        TRACE,
+        &["--set", "corruption.samples=120", "--memory", "40MiB"],
+    );
+}
+
+#[test]
+fn so_does_a_map() {
+    is_taken_up(MAP, &["--set", "intervention.fine=20"]);
+}
+
+#[test]
+fn so_does_a_map_whose_draws_end_early() {
+    is_taken_up(
+        MAP,
+        &[
+            "--set",
+            "intervention.confidence=0.95",
+            "--set",
+            "intervention.draws=stream",
+        ],
+    );
+}
+
+#[test]
+fn so_does_a_split_map_and_an_occlusion() {
+    is_taken_up(
+        MAP,
+        &[
+            "--set",
+            "model=demo:sr-channel",
+            "--set",
+            "input.task=super-resolution",
+            "--set",
+            "intervention.fine=2",
+            "--set",
+            "intervention.coarse=1",
+            "--set",
+            "intervention.block=32",
+            "--set",
+            "intervention.mediation=true",
+        ],
+    );
+    is_taken_up(
+        MAP,
+        &[
+            "--set",
+            "instrument=occlusion",
+            "--set",
+            "occlusion.block=2",
+        ],
+    );
+}
+
+#[test]
+fn what_another_run_left_is_said_and_not_mixed_in() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    fs::write(folder.join("experiment.toml"), TRACE).expect("writes");
+    let samples = ["--set", "corruption.samples=120"];
+    let other = [&samples[..], &["--set", "seed=8"]].concat();
+    kill_in_the_middle(folder, "out", &samples);
+    let left = partials(folder, "out");
+    let said = run(folder, "out", &other);
+    assert!(
+        said.contains("A run with another seed was interrupted here and is not mixed in"),
+        "{said}"
+    );
+    run(folder, "alone", &other);
+    same(&answer(folder, "alone"), &answer(folder, "out"));
+    assert_eq!(partials(folder, "out"), left, "it can still be taken up");
+    let said = run(folder, "out", &samples);
+    assert!(said.contains("Going on"), "{said}");
+    assert!(partials(folder, "out").is_empty());
+}
+
+#[test]
+fn a_damaged_file_is_said_and_the_run_begins_anew() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    fs::write(folder.join("experiment.toml"), TRACE).expect("writes");
+    let words = ["--set", "corruption.samples=120"];
+    kill_in_the_middle(folder, "out", &words);
+    let left = partials(folder, "out").remove(0);
+    let whole = fs::read(&left).expect("reads");
+    fs::write(&left, &whole[..whole.len() / 2]).expect("writes");
+    let said = run(folder, "out", &words);
+    assert!(
+        said.contains("cannot be read") && !said.contains("Going on"),
+        "{said}"
+    );
+    run(folder, "whole", &words);
+    same(&answer(folder, "whole"), &answer(folder, "out"));
+}
+
+#[test]
+fn the_same_seed_repeats_a_run_bit_for_bit() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    for (experiment, few) in [
+        (TRACE, "corruption.samples=5"),
+        (MAP, "intervention.fine=2"),
+    ] {
+        fs::write(folder.join("experiment.toml"), experiment).expect("writes");
+        run(folder, "one", &["--set", few]);
+        run(folder, "two", &["--set", few]);
+        same(&answer(folder, "one"), &answer(folder, "two"));
+        run(folder, "three", &["--set", few, "--set", "seed=77"]);
+        assert_ne!(bits(&answer(folder, "one")), bits(&answer(folder, "three")));
+    }
+}
