@@ -14,6 +14,7 @@ use clap::error::ErrorKind;
 mod arguments;
 mod carry_out;
 mod command_error;
+mod elsewhere;
 mod estimate;
 mod figure;
 mod gallery;
@@ -51,8 +52,8 @@ pub fn answer(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return CommandError::misunderstood(&error).report(),
     };
     let done = match arguments.command {
-        None => open::window(&[]),
-        Some(Command::Open { paths }) => open::window(&paths),
+        None => open::window(&[], &arguments::Elsewhere::default()),
+        Some(Command::Open { paths, elsewhere }) => open::window(&paths, &elsewhere),
         Some(Command::Run(run)) => run::run(&run),
         Some(Command::Estimate(estimate)) => estimate::estimate(&estimate),
         Some(Command::Figure(figure)) => figure::figure(&figure),

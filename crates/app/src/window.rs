@@ -16,6 +16,7 @@ pub mod dialogs;
 pub mod export;
 pub mod fonts;
 pub mod images;
+pub mod imports;
 pub mod layout;
 pub mod question;
 pub mod results;
@@ -30,6 +31,7 @@ mod against_estimates;
 mod answer_chips;
 mod apply;
 mod attention_panel;
+mod axes_dialog;
 mod bundled_networks;
 mod controls;
 mod copying;
@@ -37,11 +39,14 @@ mod drop_hint;
 mod events;
 mod export_panel;
 mod export_studio;
+mod field_panel;
 mod foot;
 mod fuzzy;
 mod gallery;
 mod head_panel;
 mod history;
+mod import_bar;
+mod import_panel;
 mod inspector_panel;
 mod lines_panel;
 mod map_states;
@@ -69,6 +74,8 @@ pub use state::State;
 pub struct OpenArguments {
     /// Models by reference or folder, experiments and results; empty shows the scenes and opens the bundled model.
     pub open: Vec<String>,
+    /// What was said of files of other programs among them.
+    pub asked: whyfinder_import::Asked,
 }
 
 /// Why there is no window; each message says what to do.
@@ -130,7 +137,11 @@ pub fn open_with(
             let background = spawn(Arc::new(move || ctx.request_repaint_after(pause)));
             let dialogs = Box::<dialogs::Native>::default();
             let application = Application::new(creation, background, dialogs, arguments.open);
-            Ok(Box::new(application.over_cleared_ground()))
+            Ok(Box::new(
+                application
+                    .reading_as(arguments.asked)
+                    .over_cleared_ground(),
+            ))
         }),
     )
     .map_err(|error| match error {

@@ -9,8 +9,8 @@ use crate::image_experiment::{
 };
 use crate::input_section::InputSection;
 use crate::{
-    Corruption, Experiment, ExperimentError, Input, InstrumentSettings, RunSettings, TraceSettings,
-    schema,
+    Corruption, Experiment, ExperimentError, ImportSettings, Input, InstrumentSettings,
+    RunSettings, TraceSettings, schema,
 };
 
 /// An instrument's name as written in files.
@@ -29,6 +29,7 @@ pub(crate) enum InstrumentName {
     WindowAttention,
     Faithfulness,
     Restore,
+    Import,
 }
 
 /// An experiment with each section in its own place, in the order in which it is written.
@@ -84,6 +85,8 @@ pub(crate) struct Document {
     window_attention: Option<WindowAttentionSettings>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     faithfulness: Option<FaithfulnessSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    import: Option<ImportSettings>,
 }
 
 fn current() -> u32 {
@@ -119,6 +122,7 @@ impl Document {
             receptive_field: None,
             window_attention: None,
             faithfulness: None,
+            import: None,
         }
     }
 
@@ -137,6 +141,7 @@ impl Document {
             ("receptive-field", self.receptive_field.is_some()),
             ("window-attention", self.window_attention.is_some()),
             ("faithfulness", self.faithfulness.is_some()),
+            ("import", self.import.is_some()),
         ]
         .into_iter()
         .find_map(|(name, there)| there.then_some(name))
@@ -149,6 +154,11 @@ impl Document {
             InstrumentName::Run => {
                 return Method::Language(InstrumentSettings::Run {
                     run: self.run.take().unwrap_or_default(),
+                });
+            }
+            InstrumentName::Import => {
+                return Method::Language(InstrumentSettings::Import {
+                    import: self.import.take().unwrap_or_default(),
                 });
             }
             InstrumentName::CausalTrace => {
@@ -205,6 +215,10 @@ impl From<Experiment> for Document {
                 corruption: Some(corruption),
                 trace: Some(trace),
                 ..Self::of(InstrumentName::CausalTrace, model, seed, words(input))
+            },
+            InstrumentSettings::Import { import } => Self {
+                import: Some(import),
+                ..Self::of(InstrumentName::Import, model, seed, words(input))
             },
             InstrumentSettings::Image { input, method } => {
                 let of = |name| Self::of(name, model, seed, input.into());

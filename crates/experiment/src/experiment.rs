@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::document::Document;
 use crate::image_experiment::{Bank, ImageInput, ImageMethod, InterventionSettings, MapSource};
-use crate::{Metric, SitePattern, read};
+use crate::{ImportSettings, Metric, SitePattern, read};
 
 /// A question to a model, small enough to read and to send by mail.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,6 +41,10 @@ impl Experiment {
     pub(crate) fn files_mut(&mut self) -> Vec<&mut PathBuf> {
         match &mut self.instrument {
             InstrumentSettings::Run { .. } => Vec::new(),
+            InstrumentSettings::Import { import } => {
+                let read = import.files.iter_mut().map(|file| &mut file.path);
+                read.chain(import.tokens.iter_mut()).collect()
+            }
             InstrumentSettings::CausalTrace { corruption, .. } => match corruption {
                 Corruption::Noise { file, .. } => file.iter_mut().collect(),
                 Corruption::Replace { .. } => Vec::new(),
@@ -99,6 +103,10 @@ pub enum InstrumentSettings {
         corruption: Corruption,
         trace: TraceSettings,
     },
+    /// Nothing is measured: another program did that.
+    Import {
+        import: ImportSettings,
+    },
     /// Of a network that turns images into images; the experiment's own `input` is empty.
     Image {
         input: ImageInput,
@@ -112,6 +120,7 @@ impl InstrumentSettings {
         match self {
             InstrumentSettings::Run { .. } => "run",
             InstrumentSettings::CausalTrace { .. } => "causal-trace",
+            InstrumentSettings::Import { .. } => "import",
             InstrumentSettings::Image { method, .. } => method.name(),
         }
     }

@@ -219,6 +219,26 @@ impl Field {
         })
     }
 
+    /// Whether no weight lies after its query, of patterns whose last two axes are query and key. With more keys than
+    /// queries, the last query sees all keys. What is not finite lies nowhere.
+    pub fn is_causal(&self) -> bool {
+        /// Weights below this are rounding.
+        const NOTHING: f32 = 1e-6;
+        let [.., queries, keys] = *self.shape().as_slice() else {
+            return false;
+        };
+        let cells = queries * keys;
+        cells > 0
+            && self.values.chunks_exact(cells).all(|pattern| {
+                pattern.chunks_exact(keys).enumerate().all(|(query, row)| {
+                    let seen = (query + 1 + keys.saturating_sub(queries)).min(keys);
+                    row[seen..]
+                        .iter()
+                        .all(|w| !w.is_finite() || w.abs() <= NOTHING)
+                })
+            })
+    }
+
     /// The samples of one cell; empty if none are kept.
     pub fn samples_of(&self, cell: usize) -> &[f32] {
         let Some(samples) = &self.samples else {
@@ -327,6 +347,15 @@ mod tests {
         assert!((errors[0] - reference_error).abs() < 1e-6);
         assert_eq!(errors[1], 0.0);
         assert!(errors[2].is_nan());
+    }
+
+    #[test]
+    fn weights_after_the_query_make_a_pattern_see_both_ways() {
+        let axes = || vec![Axis::numbered("query", 2), Axis::numbered("key", 3)];
+        let of = |values: [f32; 6]| Field::measured("f", axes(), values.to_vec()).expect("fits");
+        assert!(of([0.5, 0.5, 0.0, 0.2, 0.3, 0.5]).is_causal());
+        assert!(of([0.5, 0.5, f32::NAN, 0.2, 0.3, 0.5]).is_causal());
+        assert!(!of([0.5, 0.4, 0.1, 0.2, 0.3, 0.5]).is_causal());
     }
 
     #[test]

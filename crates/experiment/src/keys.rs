@@ -25,10 +25,11 @@ pub(crate) const INSTRUMENTS: &[&str] = &[
     "window-attention",
     "faithfulness",
     "restore",
+    "import",
 ];
 
 /// The instruments about a prompt; the others are about an image.
-const OF_PROMPTS: &[&str] = &["run", "causal-trace"];
+const OF_PROMPTS: &[&str] = &["run", "causal-trace", "import"];
 
 /// What decides which keys a section may hold.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,7 @@ const TOP: &[(&str, Holds)] = &[
     ("receptive-field", Other),
     ("window-attention", Other),
     ("faithfulness", Other),
+    ("import", Other),
 ];
 const IMAGE: &[(&str, Holds)] = &[
     ("image", Text),
@@ -140,6 +142,15 @@ const FAITHFULNESS: &[(&str, Holds)] = &[
     ("random", Other),
 ];
 
+const IMPORT: &[(&str, Holds)] = &[
+    ("form", Text),
+    ("recognised", Text),
+    ("array", Text),
+    ("axes", TextList),
+    ("tokens", Text),
+    ("files", Other),
+];
+
 /// The keys of a section. `None` for a section that does not exist; the keys outside all sections stand under "".
 pub(crate) fn of_section(
     section: &str,
@@ -163,6 +174,7 @@ pub(crate) fn of_section(
         "receptive-field" => RECEPTIVE_FIELD,
         "window-attention" => WINDOW_ATTENTION,
         "faithfulness" => FAITHFULNESS,
+        "import" => IMPORT,
         _ => return None,
     })
 }
@@ -181,6 +193,7 @@ pub(crate) fn settings_of(instrument: &str) -> &'static [&'static str] {
         "receptive-field" => &["receptive-field"],
         "window-attention" => &["window-attention"],
         "faithfulness" => &["faithfulness"],
+        "import" => &["import"],
         _ => &[],
     }
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod experiment;
 pub mod field;
 pub mod image_experiment;
+pub mod import_settings;
 mod input_section;
 pub mod intervention;
 mod keys;
@@ -43,6 +44,7 @@ pub use experiment::{
 };
 pub use field::{Array, Axis, Field, Labels};
 pub use image_experiment::{ImageInput, ImageMethod, ImageSource, ImageTask};
+pub use import_settings::{ImportForm, ImportSettings, ImportedFile};
 pub use intervention::{Action, Intervention, Select};
 pub use metric::Metric;
 pub use npy::read_npy;

@@ -61,6 +61,9 @@ pub struct Summary {
     pub passes_plain: f64,
     /// Most memory held, bytes, as estimated for weights, caches and batch.
     pub peak_bytes: u64,
+    /// What should be known about the numbers, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// Sizes and task, where the experiment is about an image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSummary>,

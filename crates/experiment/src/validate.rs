@@ -21,6 +21,10 @@ pub fn validate(experiment: &Experiment) -> Result<(), ExperimentError> {
             check_input(&experiment.input)?;
             check_run(run)
         }
+        InstrumentSettings::Import { import } if import.files.is_empty() => refuse(
+            "The numbers of this experiment were computed by another program, and it names no file that holds them.",
+        ),
+        InstrumentSettings::Import { .. } => Ok(()),
         InstrumentSettings::Image { input, method } => validate_image::check(input, method),
         InstrumentSettings::CausalTrace { corruption, trace } => {
             check_input(&experiment.input)?;

@@ -1,6 +1,6 @@
 //! Attention: every head at once, one head with its tokens, and the next tokens that a run holds likely.
 
-use whyfinder_experiment::{AttentionRecord, Axis, Field, Outcome, Part, Site};
+use whyfinder_experiment::{AttentionRecord, Axis, Field, InstrumentSettings, Outcome, Part, Site};
 use whyfinder_paint::array::CellState;
 use whyfinder_paint::{ColourMap, MapArray, MapStyle, Theme};
 
@@ -18,6 +18,8 @@ struct Patterns {
     layers: Vec<usize>,
     map: MapArray,
     group: usize,
+    /// Whether keys after their query are blank.
+    causal: bool,
 }
 
 /// Every layer and head.
@@ -31,7 +33,7 @@ pub(crate) fn atlas(outcome: &Outcome, theme: Theme) -> Result<Option<Drawing>, 
     Ok(Some(Drawing {
         title: "All heads".into(),
         details: vec![counted(heads, "head")],
-        scale: Some(scale(&patterns.map, patterns.group, theme)),
+        scale: Some(scale(&patterns.map, patterns.group, patterns.causal, theme)),
         content: Content::Tiles(Tiles {
             rows: Labels {
                 name: "layer".into(),
@@ -60,12 +62,12 @@ pub(crate) fn head(
     theme: Theme,
 ) -> Result<Option<Drawing>, FigureError> {
     let record = outcome.attention.iter().find(|r| r.layer == layer);
-    let (map, group, first) = match (record, tokens) {
+    let (map, group, first, causal) = match (record, tokens) {
         (Some(record), Some([from, end])) => {
             if head >= record.sizes.heads || end > record.sizes.tokens || end - from > MOST_TOKENS {
                 return Ok(None);
             }
-            (part(record, head, from, end)?, 1, from)
+            (part(record, head, from, end)?, 1, from, true)
         }
         _ => {
             let Some(patterns) = patterns(outcome)? else {
@@ -82,11 +84,11 @@ pub(crate) fn head(
                 return Ok(None);
             };
             match tokens {
-                Some([from, end]) => match cut(&map, from, end)? {
-                    Some(map) => (map, patterns.group, from),
+                Some([from, end]) => match cut(&map, from, end, patterns.causal)? {
+                    Some(map) => (map, patterns.group, from, patterns.causal),
                     None => return Ok(None),
                 },
-                None => (map, patterns.group, 0),
+                None => (map, patterns.group, 0, patterns.causal),
             }
         }
     };
@@ -100,7 +102,7 @@ pub(crate) fn head(
     Ok(Some(Drawing {
         title: format!("Layer {layer} · head {head}"),
         details,
-        scale: Some(scale(&map, group, theme)),
+        scale: Some(scale(&map, group, causal, theme)),
         content: Content::Grid(Grid {
             columns: labels("key", keys),
             rows,
@@ -232,9 +234,12 @@ pub(crate) fn counted(n: usize, thing: &str) -> String {
 }
 
 /// On paper the strong weights are the dark ones: pale yellow would drown in white.
-fn scale(map: &MapArray, group: usize, theme: Theme) -> Scale {
+fn scale(map: &MapArray, group: usize, causal: bool, theme: Theme) -> Scale {
     let range = map.range();
-    let mut remarks = vec!["blank: later tokens, which cannot be seen".to_string()];
+    let mut remarks = Vec::new();
+    if causal {
+        remarks.push("blank: later tokens, which cannot be seen".to_string());
+    }
     if group > 1 {
         remarks.insert(
             0,
@@ -298,10 +303,21 @@ fn patterns(outcome: &Outcome) -> Result<Option<Patterns>, FigureError> {
     }
     fields.sort_by_key(|&(layer, _)| layer);
     let maps: Vec<&Field> = fields.iter().map(|&(_, f)| f).collect();
+    // Other programs' patterns may look both ways; ours are known not to.
+    let is_import = matches!(
+        outcome.experiment.instrument,
+        InstrumentSettings::Import { .. }
+    );
+    let causal = !is_import || maps.iter().all(|f| f.is_causal());
+    let mut map = MapArray::atlas(&maps)?;
+    if causal {
+        map = map.with_causal_mask();
+    }
     Ok(Some(Patterns {
         layers: fields.iter().map(|&(layer, _)| layer).collect(),
-        map: MapArray::atlas(&maps)?.with_causal_mask(),
+        map,
         group,
+        causal,
     }))
 }
 
@@ -338,7 +354,12 @@ fn part(
     Ok(MapArray::single(side, side, values)?.with_causal_mask())
 }
 
-fn cut(map: &MapArray, from: usize, end: usize) -> Result<Option<MapArray>, FigureError> {
+fn cut(
+    map: &MapArray,
+    from: usize,
+    end: usize,
+    causal: bool,
+) -> Result<Option<MapArray>, FigureError> {
     let (height, width) = (map.shape().height, map.shape().width);
     if end > height || end > width || height != width {
         return Ok(None);
@@ -347,7 +368,10 @@ fn cut(map: &MapArray, from: usize, end: usize) -> Result<Option<MapArray>, Figu
     let values = (from..end)
         .flat_map(|row| map.values()[row * width + from..row * width + end].to_vec())
         .collect();
-    Ok(Some(
-        MapArray::single(side, side, values)?.with_causal_mask(),
-    ))
+    let part = MapArray::single(side, side, values)?;
+    Ok(Some(if causal {
+        part.with_causal_mask()
+    } else {
+        part
+    }))
 }

@@ -208,7 +208,8 @@ fn names(outcome: &Outcome, field: &Field) -> (String, String) {
         "reachable" => said("Theoretical field", "1 where the region can be reached"),
         name => match name.strip_prefix("map.") {
             Some(map) => (map.replace('-', " "), "what was ranked".into()),
-            None => (name.to_string(), name.to_string()),
+            None if outcome.summary.metric.is_empty() => (name.to_string(), name.to_string()),
+            None => (name.to_string(), outcome.summary.metric.replace('-', " ")),
         },
     }
 }

@@ -26,9 +26,10 @@ pub(crate) fn is_trace(field: &Field) -> bool {
 /// Tokens by layers. The range starts at the corrupted value and is one for all kinds; where restoring takes away a
 /// good part of what it elsewhere brings, the maps diverge from the corrupted value instead, so that harm is seen.
 pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Drawing, FigureError> {
-    let floor = reference(outcome, Some(field), "corrupted");
-    let map = map_of(field, floor)?;
+    let corrupted = reference(outcome, Some(field), "corrupted");
     let (low, high, centre) = shared_range(outcome, field);
+    let floor = corrupted.or(centre);
+    let map = map_of(field, floor)?;
     let colours = if centre.is_some() {
         ColourMap::BlueRed
     } else {
@@ -36,10 +37,13 @@ pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Dra
     };
     let range = map.range();
     let mut remarks = Vec::new();
-    if centre.is_some() {
-        remarks.push("centre: corrupted; red above it, blue below".into());
-    } else {
-        remarks.push("from the corrupted value up: what restoring brings back".into());
+    match (centre, corrupted) {
+        (Some(_), Some(_)) => remarks.push("centre: corrupted; red above it, blue below".into()),
+        (Some(_), None) => remarks.push("centre: zero; red above it, blue below".into()),
+        (None, Some(_)) => {
+            remarks.push("from the corrupted value up: what restoring brings back".into());
+        }
+        (None, None) => {}
     }
     remarks.extend(samples(field));
     let marks = ["corrupted", "clean"]
@@ -246,7 +250,11 @@ pub(crate) fn samples(field: &Field) -> Option<String> {
 /// What is read off, of what, in which unit.
 fn metric(outcome: &Outcome) -> String {
     let summary = &outcome.summary;
-    let metric = settings(outcome).map_or("probability", |s| s.metric.name());
+    let metric = match (settings(outcome), summary.metric.as_str()) {
+        (Some(settings), _) => settings.metric.name(),
+        (None, "") => "value",
+        (None, metric) => metric,
+    };
     let metric = metric.replace('-', " ");
     let unit = settings(outcome).map_or("", |s| s.metric.unit());
     let of = |token: &Option<whyfinder_experiment::outcome::TokenProbability>| {
@@ -355,7 +363,9 @@ fn kind(field: &Field) -> Option<TraceKind> {
 fn settings(outcome: &Outcome) -> Option<&TraceSettings> {
     match &outcome.experiment.instrument {
         InstrumentSettings::CausalTrace { trace, .. } => Some(trace),
-        InstrumentSettings::Run { .. } | InstrumentSettings::Image { .. } => None,
+        InstrumentSettings::Run { .. }
+        | InstrumentSettings::Import { .. }
+        | InstrumentSettings::Image { .. } => None,
     }
 }
 
@@ -370,7 +380,12 @@ fn shared_range(outcome: &Outcome, field: &Field) -> (f32, f32, Option<f32>) {
     let values = || all.iter().flat_map(|f| &f.values).filter(|v| v.is_finite());
     let least = values().copied().fold(f32::INFINITY, f32::min);
     let most = values().copied().fold(f32::NEG_INFINITY, f32::max);
-    let low = reference(outcome, Some(field), "corrupted").unwrap_or(least);
+    let corrupted = reference(outcome, Some(field), "corrupted");
+    if corrupted.is_none() && least < 0.0 && most > 0.0 {
+        let extent = most.max(-least);
+        return (-extent, extent, Some(0.0));
+    }
+    let low = corrupted.unwrap_or(least);
     let high = reference(outcome, Some(field), "clean")
         .unwrap_or(most)
         .max(most);

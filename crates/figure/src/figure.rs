@@ -1,6 +1,6 @@
 //! A figure from results and a description, ready to be written in any format.
 
-use whyfinder_experiment::{Axis, Field, InstrumentSettings, Outcome};
+use whyfinder_experiment::{Axis, Field, ImportForm, InstrumentSettings, Outcome};
 use whyfinder_paint::{Image, Theme};
 
 use crate::description::{Description, Panel};
@@ -223,6 +223,14 @@ fn circumstances(outcome: &Outcome) -> (&'static str, Vec<String>) {
         InstrumentSettings::Image { .. } => (
             draw_image::title(outcome),
             draw_image::circumstances(outcome),
+        ),
+        InstrumentSettings::Import { import } => (
+            match import.form {
+                ImportForm::Attention => "Attention",
+                ImportForm::Trace => "Causal trace",
+                ImportForm::Effects => "Effects",
+            },
+            vec![outcome.experiment.model.clone()],
         ),
     }
 }

@@ -120,6 +120,9 @@ impl From<View> for String {
     }
 }
 
+/// Maps of an import that a figure shows when nothing is asked for.
+const MOST_MAPS: usize = 6;
+
 /// Everything that can be drawn of a result, the most telling first.
 pub fn views_of(outcome: &Outcome) -> Vec<View> {
     let mut views = Vec::new();
@@ -187,11 +190,21 @@ pub fn default_views(outcome: &Outcome) -> Vec<View> {
     };
     let wanted = match &outcome.experiment.instrument {
         InstrumentSettings::CausalTrace { .. } => fields(&["residual", "mlp", "attention"]),
-        InstrumentSettings::Run { .. } => {
+        InstrumentSettings::Run { .. } | InstrumentSettings::Import { .. }
+            if all.contains(&View::Atlas) =>
+        {
             let heads = all
                 .iter()
                 .filter(|v| matches!(v, View::Atlas | View::Head { .. }));
             heads.cloned().collect()
+        }
+        InstrumentSettings::Run { .. } => Vec::new(),
+        InstrumentSettings::Import { .. } => {
+            let maps = all
+                .iter()
+                .filter(|v| matches!(v, View::Field(_)))
+                .take(MOST_MAPS);
+            maps.cloned().collect()
         }
         InstrumentSettings::Image { .. } => {
             let maps = fields(&["effect", "attribution", "deletion", "insertion"]);

@@ -46,6 +46,7 @@ pub fn measure(
             causal_trace::measure(model, experiment, corruption, trace, observer, budget)
         }
         InstrumentSettings::Image { method, .. } => Err(needs_an_image_network(method)),
+        InstrumentSettings::Import { .. } => Err(nothing_to_run()),
     }
 }
 
@@ -64,7 +65,15 @@ pub fn estimate(model: &LanguageModel, experiment: &Experiment, budget: &Budget)
             causal_trace::estimate(model, experiment, corruption, trace, budget)
         }
         InstrumentSettings::Image { method, .. } => Err(needs_an_image_network(method)),
+        InstrumentSettings::Import { .. } => Err(nothing_to_run()),
     }
+}
+
+fn nothing_to_run() -> InstrumentError {
+    InstrumentError::unfit(
+        "The numbers of this experiment were computed by another program, so there is nothing to run; their file can be \
+         opened and drawn.",
+    )
 }
 
 fn needs_an_image_network(method: &ImageMethod) -> InstrumentError {

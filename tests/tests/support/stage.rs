@@ -174,6 +174,7 @@ impl Stage {
     fn start(&mut self, job: JobId, experiment: Experiment) {
         self.worker.answer(Event::Queued { job });
         match &experiment.instrument {
+            InstrumentSettings::Import { .. } => panic!("another program's numbers are not run"),
             InstrumentSettings::Run { .. } if self.hold_runs => {
                 self.worker.answer(Event::Started { job });
                 self.runs.push((job, experiment));
@@ -494,7 +495,9 @@ fn subject_of(experiment: &Experiment) -> Option<[usize; 2]> {
 fn kinds_of(experiment: &Experiment) -> Vec<TraceKind> {
     match &experiment.instrument {
         InstrumentSettings::CausalTrace { trace, .. } => trace.kinds.clone(),
-        InstrumentSettings::Run { .. } | InstrumentSettings::Image { .. } => Vec::new(),
+        InstrumentSettings::Run { .. }
+        | InstrumentSettings::Import { .. }
+        | InstrumentSettings::Image { .. } => Vec::new(),
     }
 }
 

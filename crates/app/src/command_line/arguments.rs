@@ -21,12 +21,14 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Opens the window with a model in it
+    /// Opens the window with a model in it, a result, a figure, or numbers of another program
     #[command(after_help = "Example: whyfinder open ~/models/gpt2")]
     Open {
         /// A model: folder, weights file, demo:NAME, or a name in the local hub cache; of several the last is shown
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// Carries out an experiment and writes result.npz and result.json
     #[command(
@@ -47,7 +49,7 @@ pub(crate) enum Command {
     /// Writes an experiment as a plain Python script that repeats its numbers without Whyfinder
     #[command(after_help = "Example: whyfinder script results/result.npz --out trace.py")]
     Script(Script),
-    /// Says what a model is: architecture, sizes, sites, tokenizer, parity with its reference
+    /// Says what a model is: architecture, sizes, sites, tokenizer, parity; or what another program's file is taken for
     #[command(after_help = "Example: whyfinder inspect ~/models/gpt2 --json")]
     Inspect(Inspect),
     /// Lists the bundled scenes, or runs one and draws it
@@ -127,9 +129,23 @@ fn bytes_of(size: &str) -> Result<u64, String> {
     Ok((number * unit as f64) as u64)
 }
 
+/// What is said about files of other programs, where names and shapes do not say it.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Elsewhere {
+    /// Of another program's array: what its axes are, outermost first, such as layer,head,query,key
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) axes: Option<String>,
+    /// Of another program's array: its tokens, a text file with one a line, or a JSON list
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokens: Option<PathBuf>,
+    /// Which of the arrays of another program's file is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) array: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Figure {
-    /// A result, or several to be compared: result.npz, or its folder
+    /// A result, or several to be compared: result.npz, its folder, or another program's .npy, .npz, .safetensors, .mat, .csv
     #[arg(required = true, value_name = "RESULT.npz")]
     pub(crate) results: Vec<PathBuf>,
     /// The file; its ending says how: svg, pdf, png, tex (PGFPlots), table.tex, csv or npz
@@ -183,6 +199,8 @@ pub(crate) struct Figure {
     /// Takes everything that is not said here from another figure
     #[arg(long, value_name = "FIGURE")]
     pub(crate) like: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
 }
 
 #[derive(Debug, Args)]
@@ -215,8 +233,10 @@ pub(crate) struct Script {
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A folder, a weights file, demo:NAME, or a name in the local hub cache
+    /// A folder, a weights file, demo:NAME, a name in the local hub cache, or another program's file of numbers
     pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
     /// The answer as JSON
     #[arg(long)]
     pub(crate) json: bool,

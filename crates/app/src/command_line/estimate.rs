@@ -8,11 +8,12 @@ use super::arguments;
 use super::carry_out::{wait_for, worker};
 use super::command_error::CommandError;
 use super::progress::spoken;
-use super::run::passes;
+use super::run::{passes, refuse_imports};
 use super::say::say;
 
 pub(crate) fn estimate(arguments: &arguments::Estimate) -> Result<(), CommandError> {
     let experiment = read_experiment(&arguments.experiment, &arguments.settings.set)?;
+    refuse_imports(&experiment)?;
     let worker = worker(&arguments.settings.machine)?;
     worker.send(Request::Estimate {
         job: JobId(1),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use whyfinder_experiment::{Outcome, read_result};
+use whyfinder_experiment::Outcome;
 use whyfinder_figure::{
     Description, Figure, FigureError, Format, Panel, Source, View, default_views, open_origin,
     save, views_of,
@@ -10,6 +10,7 @@ use whyfinder_figure::{
 
 use super::arguments;
 use super::command_error::CommandError;
+use super::elsewhere::{asked, read_answer};
 use super::say::say;
 
 impl From<FigureError> for CommandError {
@@ -24,10 +25,11 @@ impl From<FigureError> for CommandError {
 }
 
 pub(crate) fn figure(arguments: &arguments::Figure) -> Result<(), CommandError> {
+    let asked = asked(&arguments.elsewhere)?;
     let outcomes: Vec<Outcome> = arguments
         .results
         .iter()
-        .map(|path| read_result(path))
+        .map(|path| read_answer(path, &asked))
         .collect::<Result<_, _>>()?;
     if arguments.list {
         for (path, outcome) in arguments.results.iter().zip(&outcomes) {

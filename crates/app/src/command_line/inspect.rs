@@ -1,17 +1,23 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use whyfinder_experiment::Site;
+use whyfinder_import::is_foreign;
 use whyfinder_model::network::{is_network, open_network};
 use whyfinder_model::{LanguageModel, OpenOptions, open};
 use whyfinder_worker::human_bytes;
 
 use super::arguments;
 use super::command_error::CommandError;
+use super::elsewhere;
 use super::inspect_network;
 use super::say::say;
 
 pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), CommandError> {
+    if is_foreign(Path::new(&arguments.model)) {
+        return elsewhere::inspect(Path::new(&arguments.model), arguments);
+    }
     if is_network(&arguments.model) {
         let model = open_network(&arguments.model, &OpenOptions::default())?;
         return if arguments.json {

@@ -4,16 +4,22 @@ use std::path::Path;
 
 use whyfinder_worker::{Worker, WorkerOptions};
 
+use super::arguments;
 use super::command_error::CommandError;
+use super::elsewhere::asked;
 use super::gallery;
 use crate::window::{OpenArguments, OpenError, open_with};
 
 /// Where the gallery is drawn when there is no display.
 const FOLDER: &str = "whyfinder-gallery";
 
-pub(crate) fn window(paths: &[String]) -> Result<(), CommandError> {
+pub(crate) fn window(
+    paths: &[String],
+    elsewhere: &arguments::Elsewhere,
+) -> Result<(), CommandError> {
     let arguments = OpenArguments {
         open: paths.to_vec(),
+        asked: asked(elsewhere)?,
     };
     let opened = open_with(arguments, |wake| {
         Box::new(Worker::spawn(WorkerOptions {

@@ -3,8 +3,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use whyfinder_experiment::outcome::{EffectCounts, ImageSummary, TokenProbability};
-use whyfinder_experiment::{Field, Metric, Outcome, read_experiment, write_result};
 use whyfinder_worker::Kept;
+use whyfinder_experiment::{
+    Experiment, Field, InstrumentSettings, Metric, Outcome, read_experiment, write_result,
+};
 
 use super::arguments::Run;
 use super::carry_out::{Heard, measure_hearing, worker_keeping};
@@ -15,6 +17,7 @@ use super::say::say;
 
 pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     let experiment = read_experiment(&arguments.experiment, &arguments.settings.set)?;
+    refuse_imports(&experiment)?;
     out_folder::check(&arguments.out)?;
     let worker = worker_keeping(&arguments.settings.machine, Some(&arguments.out))?;
     let progress = ProgressLine::new(arguments.json);
@@ -57,6 +60,18 @@ fn in_words(news: &Kept) -> String {
             path.display()
         ),
         Kept::Not(sentence) => sentence.clone(),
+    }
+}
+
+/// # Errors
+/// A sentence if another program made the numbers.
+pub(crate) fn refuse_imports(experiment: &Experiment) -> Result<(), CommandError> {
+    match &experiment.instrument {
+        InstrumentSettings::Import { .. } => Err(CommandError::bad_request(
+            "The numbers of this experiment were computed by another program, so there is nothing to run. Open them, or \
+             draw them: whyfinder open FILE, whyfinder figure FILE.",
+        )),
+        _ => Ok(()),
     }
 }
 

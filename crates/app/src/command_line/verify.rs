@@ -1,13 +1,14 @@
 //! Whether a figure's numbers still hold.
 
 use serde_json::json;
-use whyfinder_experiment::Outcome;
+use whyfinder_experiment::{ImportSettings, InstrumentSettings, Outcome};
 use whyfinder_figure::origin::{Held, OriginSource};
 use whyfinder_figure::{Origin, open_origin};
 
 use super::arguments;
 use super::carry_out::{measure, worker};
 use super::command_error::CommandError;
+use super::elsewhere;
 use super::progress::ProgressLine;
 use super::say::say;
 use crate::missing_model::missing_model;
@@ -16,7 +17,16 @@ pub(crate) fn verify(arguments: &arguments::Verify) -> Result<(), CommandError> 
     let origin = open_origin(&arguments.figure).map_err(CommandError::bad_request)?;
     let mut all_hold = true;
     for (index, source) in origin.sources.iter().enumerate() {
-        let outcome = run_again(source, arguments)?;
+        if let InstrumentSettings::Import { import } = &source.experiment.instrument
+            && !import.files.first().is_some_and(|f| f.path.is_file())
+        {
+            all_hold &= without_file(source, import, arguments.json)?;
+            continue;
+        }
+        let outcome = match &source.experiment.instrument {
+            InstrumentSettings::Import { import } => elsewhere::again(import)?.outcome,
+            _ => run_again(source, arguments)?,
+        };
         let answers: Vec<Answer> = origin
             .compare(index, &outcome)
             .into_iter()
@@ -71,6 +81,54 @@ impl Answer {
     }
 }
 
+/// Other programs' numbers whose file is not here: what the figure holds of them is compared with its own digests.
+fn without_file(
+    source: &OriginSource,
+    import: &ImportSettings,
+    json: bool,
+) -> Result<bool, CommandError> {
+    let file = import.files.first().map_or_else(
+        || "a running program".to_string(),
+        |f| {
+            format!(
+                "{} (BLAKE3 {}), which is not here",
+                f.path.display(),
+                f.digest
+            )
+        },
+    );
+    let mut holds = true;
+    let mut lines = vec![format!(
+        "The figure shows numbers that another program computed, so they cannot be computed again. They are from {file}."
+    )];
+    let mut fields = Vec::new();
+    for kept in &source.numbers {
+        let (agrees, words) = match kept.agrees_with_digest() {
+            Some(true) => (
+                true,
+                "the numbers inside the figure are those of its digest",
+            ),
+            Some(false) => (
+                false,
+                "the numbers inside the figure are not those of its digest",
+            ),
+            None => (
+                true,
+                "the figure holds only some of the numbers, which its digest cannot tell",
+            ),
+        };
+        holds &= agrees;
+        lines.push(format!("{:<11} {words}", kept.field));
+        fields.push(json!({"field": kept.field, "holds": agrees, "words": words}));
+    }
+    if json {
+        say(json!({"model": source.experiment.model, "computed_again": false, "fields": fields}))?;
+    } else {
+        say(lines.join("\n"))?;
+    }
+    Ok(holds)
+}
+
 /// # Errors
 /// A sentence that names what is missing, with its digest.
 fn run_again(
@@ -119,14 +177,17 @@ fn as_text(
             ),
         }
     };
-    let mut text = format!(
-        "figure      {} of {}, drawn by {} from a run of {} on {}",
-        source.experiment.instrument.name(),
-        source.experiment.model,
-        origin.program,
-        then.date,
-        then.device
-    );
+    let mut text = match &source.experiment.instrument {
+        InstrumentSettings::Import { import } => imported(origin, source, import, outcome),
+        _ => format!(
+            "figure      {} of {}, drawn by {} from a run of {} on {}",
+            source.experiment.instrument.name(),
+            source.experiment.model,
+            origin.program,
+            then.date,
+            then.device
+        ),
+    };
     text.push_str(&compared("weights", &then.model_digest, &now.model_digest));
     text.push_str(&compared(
         "tokenizer",
@@ -135,6 +196,30 @@ fn as_text(
     ));
     for answer in answers {
         text.push_str(&format!("\n{:<11} {}", answer.field, answer.words()));
+    }
+    text
+}
+
+/// The heading of an import, and whether its file is the one that the figure was drawn from.
+fn imported(
+    origin: &Origin,
+    source: &OriginSource,
+    then: &ImportSettings,
+    outcome: &Outcome,
+) -> String {
+    let InstrumentSettings::Import { import: now } = &outcome.experiment.instrument else {
+        return String::new();
+    };
+    let mut text = format!(
+        "figure      {} {}, drawn by {}; another program computed the numbers, so they were read again, not computed",
+        then.form.name(),
+        source.experiment.model,
+        origin.program
+    );
+    for file in &then.files {
+        let same = now.files.contains(file);
+        let words = if same { "the same" } else { "changed since" };
+        text.push_str(&format!("\nfile        {words} ({})", file.path.display()));
     }
     text
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use egui::{Context, Event as InputEvent, Key, Modifiers, Ui};
 use whyfinder_experiment::Experiment;
 use whyfinder_figure::Origin;
+use whyfinder_import::Asked;
 use whyfinder_worker::{JobId, Request, TileRequest};
 
 use super::background::Background;
@@ -15,6 +16,7 @@ use super::export::ExportCommand;
 use super::export_studio::Studio;
 use super::history::History;
 use super::images::{ImageCommand, Pending};
+use super::imports::ImportCommand;
 use super::layout::{Kind, Layout};
 use super::map_states::MapStates;
 use super::open_files::Reading;
@@ -25,8 +27,8 @@ use super::state::{Notice, NoticeAction, State};
 use super::theme::Theme;
 use super::view::View;
 use super::{
-    drop_hint, export_panel, fonts, foot, gallery, missing_glyph, notice_bar, palette, prompt_bar,
-    top_bar,
+    axes_dialog, drop_hint, export_panel, fonts, foot, gallery, import_bar, missing_glyph,
+    notice_bar, palette, prompt_bar, top_bar,
 };
 use crate::maps::look::MapGpu;
 
@@ -48,6 +50,7 @@ pub struct Application {
     pub(super) history: History,
     pub(super) layout: Layout,
     pub(super) pictures_layout: Layout,
+    pub(super) import_layouts: [Layout; 3],
     pub(super) maps: MapStates,
     pub(super) scenes: Vec<Scene>,
     /// Started, but nothing has come back: what is on screen stays until then.
@@ -81,6 +84,8 @@ pub struct Application {
     pub(super) ask_when_released: bool,
     /// What to open once the first frame is there.
     waiting_to_open: Vec<String>,
+    /// What was said of files of other programs that are opened first.
+    pub(super) asked_first: Asked,
 }
 
 impl Application {
@@ -108,6 +113,7 @@ impl Application {
             history: History::default(),
             layout: Layout::restored(Kind::Language, remembered.layout),
             pictures_layout: Layout::restored(Kind::Pictures, remembered.pictures_layout),
+            import_layouts: Layout::of_imports(),
             maps: MapStates::default(),
             scenes: scenes::bundled(),
             pending_run: None,
@@ -129,6 +135,7 @@ impl Application {
             trace_when_released: false,
             ask_when_released: false,
             waiting_to_open: open,
+            asked_first: Asked::default(),
         };
         application.wear_theme(ctx);
         if application.waiting_to_open.is_empty() {
@@ -141,6 +148,13 @@ impl Application {
     #[must_use]
     pub fn over_cleared_ground(mut self) -> Self {
         self.clears_ground = true;
+        self
+    }
+
+    /// The same, reading the files of other programs that are opened first as they are said to be.
+    #[must_use]
+    pub fn reading_as(mut self, asked: Asked) -> Self {
+        self.asked_first = asked;
         self
     }
 
@@ -191,6 +205,8 @@ impl Application {
                 }
                 Wanted::Picture => self.apply_image(ctx, ImageCommand::OpenPicture(path)),
                 Wanted::Truth => self.apply_image(ctx, ImageCommand::OpenTruth(path)),
+                Wanted::Numbers => self.open_path(ctx, &path),
+                Wanted::Tokens => self.take_tokens(path),
                 Wanted::Font => self.take_font(ctx, &path),
                 Wanted::SaveFigure(_) => {
                     self.apply_export(ctx, ExportCommand::WriteTo(path));
@@ -266,6 +282,8 @@ impl Application {
     fn escape(&self) -> Command {
         if self.state.export.is_some() {
             Command::Export(ExportCommand::Close)
+        } else if self.state.axes.is_some() {
+            Command::Import(ImportCommand::Cancel)
         } else if self.state.jobs.busy() {
             Command::Cancel
         } else if self.state.notice.is_some() {
@@ -289,7 +307,9 @@ impl Application {
             commands: &mut commands,
         };
         top_bar::show(ui, &mut view);
-        if !view.state.is_about_images() {
+        if view.state.imported.is_some() {
+            import_bar::show(ui, &mut view);
+        } else if !view.state.is_about_images() {
             prompt_bar::show(ui, &mut view);
         }
         foot::show(ui, &mut view);
@@ -297,6 +317,8 @@ impl Application {
         egui::CentralPanel::no_frame().show(ui, |ui| {
             if view.state.gallery_open {
                 gallery::show(ui, &mut view);
+            } else if let Some(imported) = &view.state.imported {
+                self.import_layouts[imported.form() as usize].show(ui, &mut view);
             } else if view.state.is_about_images() {
                 self.pictures_layout.show(ui, &mut view);
             } else {
@@ -304,6 +326,7 @@ impl Application {
             }
         });
         export_panel::show(ui, &mut view);
+        axes_dialog::show(ui, &mut view);
         palette::show(ui, &mut view);
         drop_hint::show(ui, &theme);
         commands
@@ -330,6 +353,7 @@ impl eframe::App for Application {
         for reference in std::mem::take(&mut self.waiting_to_open) {
             self.open_reference(ctx, &reference);
         }
+        self.asked_first = Asked::default();
         let mut taken = 0;
         while taken < EVENTS_PER_FRAME
             && let Some(event) = self.background.try_recv()

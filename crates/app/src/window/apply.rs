@@ -21,6 +21,7 @@ impl Application {
             Command::OpenModel(reference) => self.open_model(reference),
             Command::ChooseModel => self.ask_for(ctx, Wanted::ModelFolder),
             Command::ChooseWeights => self.ask_for(ctx, Wanted::Weights),
+            Command::Import(command) => self.apply_import(ctx, command),
             Command::Image(command) => self.apply_image(ctx, command),
             Command::SetPrompt(prompt) => {
                 let mut q = self.state.question.clone();
@@ -41,6 +42,12 @@ impl Application {
                 } else {
                     self.trace_again();
                 }
+            }
+            Command::Ask if self.state.imported.is_some() => {
+                self.say(
+                    ctx,
+                    "Another program computed these numbers; there is nothing to run",
+                );
             }
             Command::Ask if self.state.is_about_images() => self.run_image(),
             Command::Ask => self.ask(),
@@ -65,6 +72,7 @@ impl Application {
             Command::ResetLayout => {
                 self.layout = Layout::of(Kind::Language);
                 self.pictures_layout = Layout::of(Kind::Pictures);
+                self.import_layouts = Layout::of_imports();
             }
             Command::Undo => self.step(ctx, true),
             Command::Redo => self.step(ctx, false),
@@ -114,6 +122,7 @@ impl Application {
 
     /// Opens a model; the one that is open stays until the new one is there.
     pub(super) fn open_model(&mut self, reference: String) {
+        self.close_import();
         self.state.notice = None;
         self.state.model.opening = Some(reference.clone());
         self.background.send(Request::Open { model: reference });

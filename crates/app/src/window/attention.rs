@@ -15,6 +15,8 @@ pub struct Attention {
     pub heads: usize,
     pub queries: usize,
     pub keys: usize,
+    /// Whether keys after their query are left blank.
+    pub causal: bool,
     pub weights: Weights,
 }
 
@@ -38,6 +40,7 @@ impl Attention {
             heads,
             queries,
             keys,
+            causal: true,
             weights: Weights::Whole(vec![f32::NAN; layers * heads * queries * keys]),
         }
     }
@@ -50,6 +53,7 @@ impl Attention {
             heads: sizes.heads,
             queries: sizes.tokens,
             keys: sizes.tokens,
+            causal: true,
             weights: Weights::Recorded(vec![None; layers]),
         }
     }

@@ -74,7 +74,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         keys: attention.keys,
         weights: attention.atlas_weights(),
         tokens: &run.summary.tokens,
-        causal: true,
+        causal: attention.causal,
     };
     let s = view.state.selection;
     let selected = s

@@ -5,6 +5,7 @@ use whyfinder_experiment::{Engine, Metric, TraceKind};
 
 use super::export::ExportCommand;
 use super::images::{ImageCommand, MethodName};
+use super::imports::ImportCommand;
 use super::question::Question;
 use super::selection::Selection;
 use super::state::{NoticeAction, State};
@@ -18,6 +19,8 @@ pub enum Command {
     ChooseModel,
     /// Asks for a weights file, then opens it.
     ChooseWeights,
+    /// Something about numbers of other programs.
+    Import(ImportCommand),
     /// Something about image networks.
     Image(ImageCommand),
     /// Takes a new prompt; the subject stays while its words do.
@@ -102,6 +105,10 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
         ("Open a model folder…".into(), Command::ChooseModel),
         ("Open a weights file…".into(), Command::ChooseWeights),
         (
+            "Open another program's numbers…".into(),
+            Command::Import(ImportCommand::Choose),
+        ),
+        (
             "Open a picture…".into(),
             Command::Image(ImageCommand::ChoosePicture),
         ),
@@ -146,7 +153,14 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
             Command::OpenModel(reference.clone()),
         ));
     }
-    if state.is_about_images() {
+    if let Some(imported) = &state.imported {
+        let mut import =
+            |label: &str, command| all.insert(0, (label.into(), Command::Import(command)));
+        import("Close the numbers", ImportCommand::Close);
+        if imported.file().is_some() {
+            import("Read the numbers otherwise…", ImportCommand::ReadOtherwise);
+        }
+    } else if state.is_about_images() {
         add_image_entries(state, &mut all);
     } else {
         all.insert(0, ("Run the prompt".into(), Command::Ask));

@@ -40,6 +40,7 @@ impl Application {
             LastMap::Trace => self.trace_numbers(),
             LastMap::Atlas | LastMap::Head | LastMap::Lines => self.head_numbers(),
             LastMap::Effects | LastMap::Output => self.effect_numbers(),
+            LastMap::Field => self.field_numbers(),
         };
         match table {
             Some(table) => {
@@ -107,6 +108,29 @@ impl Application {
             }
         }
         (table.len() > header).then_some(table)
+    }
+
+    /// One row per measured cell of another program's map.
+    fn field_numbers(&self) -> Option<String> {
+        let field = self.state.imported.as_ref()?.field()?;
+        let [down, across] = field.axes.as_slice() else {
+            return None;
+        };
+        let mut table = format!("{}\t{}\tvalue\tstandard error\n", down.name, across.name);
+        let errors = field.effect_errors();
+        for (i, value) in field
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| field.mask[*i])
+        {
+            let (row, col) = (i / across.len().max(1), i % across.len().max(1));
+            let error = errors.map_or(f32::NAN, |e| e[i]);
+            let (row, col) = (down.labels.text(row), across.labels.text(col));
+            // Writing to a string cannot fail.
+            let _ = writeln!(table, "{row}\t{col}\t{value}\t{error}");
+        }
+        Some(table)
     }
 
     /// The selected head: a row per query, a column per key.

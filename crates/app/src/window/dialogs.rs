@@ -30,6 +30,10 @@ pub enum Wanted {
     /// What the output should be.
     Truth,
     Font,
+    /// Arrays that another program made.
+    Numbers,
+    /// The tokens of such arrays.
+    Tokens,
     /// Where a figure goes.
     SaveFigure(Format),
 }
@@ -44,6 +48,8 @@ impl Wanted {
             Wanted::Picture => "Open a picture",
             Wanted::Truth => "Open the truth of the picture",
             Wanted::Font => "Choose a font",
+            Wanted::Numbers => "Open another program's numbers",
+            Wanted::Tokens => "Open a file of tokens",
             Wanted::SaveFigure(_) => "Write the figure",
         }
     }
@@ -53,6 +59,11 @@ impl Wanted {
         match self {
             Wanted::ModelFolder => None,
             Wanted::Font => Some(("Fonts", &["ttf", "otf"])),
+            Wanted::Numbers => Some((
+                "Numbers",
+                &["npy", "npz", "safetensors", "mat", "csv", "tsv"],
+            )),
+            Wanted::Tokens => Some(("Tokens", &["txt", "json"])),
             Wanted::SaveFigure(_) => Some(("Figures", &["pdf", "svg", "png", "tex", "csv", "npz"])),
             Wanted::Weights | Wanted::Network => {
                 Some(("Weights", &["pth", "pt", "ckpt", "safetensors"]))

@@ -83,7 +83,8 @@ impl Application {
         let results = &self.state.results;
         let run = results.run.as_ref().map(|r| &r.experiment.model);
         let trace = results.trace.as_ref().map(|t| &t.experiment.model);
-        if run.or(trace).is_some_and(|model| *model != reference) {
+        let imported = self.state.imported.is_some();
+        if !imported && run.or(trace).is_some_and(|model| *model != reference) {
             // Numbers of another network must not stand under this one's name.
             self.state.results = Results::default();
             self.state.selection = Selection::default();

@@ -166,7 +166,9 @@ impl Application {
     }
 
     fn open_export(&mut self, ctx: &Context) {
-        let models = if self.state.is_about_images() {
+        let models = if let Some(imported) = &self.state.imported {
+            vec![imported.outcome.experiment.model.clone()]
+        } else if self.state.is_about_images() {
             self.state.question.images.networks.clone()
         } else {
             self.state

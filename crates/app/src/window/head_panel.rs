@@ -54,7 +54,7 @@ pub(crate) fn data<'a>(
         within,
         tokens: &run.summary.tokens,
         subject: state.subject_tokens().map(|[a, b]| (a, b)),
-        causal: true,
+        causal: attention.causal,
     })
 }
 

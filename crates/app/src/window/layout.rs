@@ -6,13 +6,14 @@ use egui_tiles::{
     Tree, UiResponse,
 };
 use serde::{Deserialize, Serialize};
+use whyfinder_experiment::ImportForm;
 
 use super::controls::heading;
 use super::theme::{self, Theme};
 use super::view::View;
 use super::{
-    attention_panel, head_panel, images, inspector_panel, lines_panel, predictions_panel,
-    trace_panel,
+    attention_panel, field_panel, head_panel, images, import_panel, inspector_panel, lines_panel,
+    predictions_panel, trace_panel,
 };
 
 /// What a docked panel shows.
@@ -32,6 +33,9 @@ pub enum Pane {
     Curves,
     Block,
     WindowAttention,
+    Import,
+    Field,
+    FieldCell,
 }
 
 /// What the panels are about.
@@ -41,6 +45,8 @@ pub enum Kind {
     Language,
     /// Networks that turn pictures into pictures.
     Pictures,
+    /// Another program's numbers.
+    Import(ImportForm),
 }
 
 impl Kind {
@@ -64,6 +70,15 @@ impl Kind {
                 Pane::Block,
                 Pane::WindowAttention,
             ],
+            Kind::Import(ImportForm::Attention) => &[
+                Pane::Attention,
+                Pane::Head,
+                Pane::Lines,
+                Pane::Inspector,
+                Pane::Import,
+            ],
+            Kind::Import(ImportForm::Trace) => &[Pane::Trace, Pane::Inspector, Pane::Import],
+            Kind::Import(ImportForm::Effects) => &[Pane::Field, Pane::FieldCell, Pane::Import],
         }
     }
 
@@ -73,6 +88,14 @@ impl Kind {
             Kind::Language => (
                 (width * 0.235).clamp(244.0, 520.0),
                 (width * 0.23).clamp(284.0, 380.0),
+            ),
+            Kind::Import(ImportForm::Trace | ImportForm::Effects) => (
+                (width * 0.19).clamp(240.0, 340.0),
+                (width * 0.23).clamp(284.0, 380.0),
+            ),
+            Kind::Import(ImportForm::Attention) => (
+                (width * 0.30).clamp(260.0, 640.0),
+                (width * 0.26).clamp(284.0, 460.0),
             ),
             Kind::Pictures => (
                 (width * 0.155).clamp(216.0, 300.0),
@@ -99,6 +122,9 @@ impl Pane {
             Pane::Curves => "Faithfulness",
             Pane::Block => "Selected block",
             Pane::WindowAttention => "Window attention",
+            Pane::Import => "Where it is from",
+            Pane::Field => "Effects",
+            Pane::FieldCell => "Selected cell",
         }
     }
 
@@ -113,6 +139,8 @@ impl Pane {
                 | Pane::Map
                 | Pane::Block
                 | Pane::WindowAttention
+                | Pane::Import
+                | Pane::FieldCell
         )
     }
 }
@@ -148,6 +176,21 @@ impl Layout {
                 column(&[(Pane::Trace, 0.62), (Pane::Lines, 0.38)]),
                 column(&[(Pane::Inspector, 0.63), (Pane::Predictions, 0.37)]),
             ],
+            Kind::Import(ImportForm::Attention) => [
+                column(&[(Pane::Attention, 1.0)]),
+                column(&[(Pane::Head, 0.6), (Pane::Lines, 0.4)]),
+                column(&[(Pane::Inspector, 0.4), (Pane::Import, 0.6)]),
+            ],
+            Kind::Import(ImportForm::Trace) => [
+                column(&[(Pane::Import, 1.0)]),
+                column(&[(Pane::Trace, 1.0)]),
+                column(&[(Pane::Inspector, 1.0)]),
+            ],
+            Kind::Import(ImportForm::Effects) => [
+                column(&[(Pane::Import, 1.0)]),
+                column(&[(Pane::Field, 1.0)]),
+                column(&[(Pane::FieldCell, 1.0)]),
+            ],
             Kind::Pictures => [
                 column(&[
                     (Pane::Networks, 0.36),
@@ -162,6 +205,9 @@ impl Layout {
         let name = match kind {
             Kind::Language => "panels",
             Kind::Pictures => "picture-panels",
+            Kind::Import(ImportForm::Attention) => "import-attention-panels",
+            Kind::Import(ImportForm::Trace) => "import-trace-panels",
+            Kind::Import(ImportForm::Effects) => "import-effect-panels",
         };
         Self {
             kind,
@@ -169,6 +215,16 @@ impl Layout {
             columns,
             touched: false,
         }
+    }
+
+    /// The layouts of another program's numbers, in the order of [`ImportForm`].
+    pub fn of_imports() -> [Self; 3] {
+        [
+            ImportForm::Attention,
+            ImportForm::Trace,
+            ImportForm::Effects,
+        ]
+        .map(|form| Self::of(Kind::Import(form)))
     }
 
     /// A layout that was kept; the default if it has lost a panel.
@@ -299,6 +355,9 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_, '_> {
                     Pane::Curves => images::curves::show(ui, self.view),
                     Pane::Block => images::block::show(ui, self.view),
                     Pane::WindowAttention => images::window_attention::show(ui, self.view),
+                    Pane::Import => import_panel::show(ui, self.view),
+                    Pane::Field => field_panel::show(ui, self.view),
+                    Pane::FieldCell => field_panel::show_cell(ui, self.view),
                 }
             });
         if dragged {
@@ -428,6 +487,9 @@ fn describe(pane: Pane, view: &View<'_>) -> (String, String) {
         Pane::Curves => images::curves::describe(view),
         Pane::Block => images::block::describe(view),
         Pane::WindowAttention => images::window_attention::describe(view),
+        Pane::Import => import_panel::describe(view),
+        Pane::Field => field_panel::describe(view),
+        Pane::FieldCell => field_panel::describe_cell(view),
     };
     (pane.title().to_string(), of)
 }

@@ -5,6 +5,7 @@ use egui::Rect;
 use super::images::EffectViews;
 use super::selection::Selection;
 use crate::maps::attention_atlas::AtlasState;
+use crate::maps::field_grid::FieldGridState;
 use crate::maps::head_view::HeadState;
 use crate::maps::look::Linked;
 use crate::maps::tile_shelf::TileShelf;
@@ -19,6 +20,8 @@ pub(crate) struct MapStates {
     pub(crate) tiles: TileShelf,
     pub(crate) lines: TokenLinesState,
     pub(crate) trace: TraceState,
+    /// Effects of another program.
+    pub(crate) field: FieldGridState,
     /// Linked over all pictures and their maps.
     pub(crate) pictures: EffectViews,
     /// The map used last, which is the one that is copied.
@@ -26,7 +29,7 @@ pub(crate) struct MapStates {
     /// What is pointed at, and on which map (`None`: among the tokens of the prompt).
     pub(crate) pointed: Option<(Option<LastMap>, Linked)>,
     /// Where each panel's map was drawn, for pictures of it.
-    pub(crate) places: [Option<Rect>; 6],
+    pub(crate) places: [Option<Rect>; 7],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,7 @@ pub(crate) enum LastMap {
     Lines,
     Effects,
     Output,
+    Field,
 }
 
 impl LastMap {
@@ -49,6 +53,7 @@ impl LastMap {
             LastMap::Lines => "token lines",
             LastMap::Effects => "effect map",
             LastMap::Output => "output",
+            LastMap::Field => "map",
         }
     }
 }
@@ -59,6 +64,7 @@ impl MapStates {
         self.atlas.view.fit();
         self.head.view.fit();
         self.trace.view.fit();
+        self.field.view.fit();
         self.lines.view.fit();
     }
 

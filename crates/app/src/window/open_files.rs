@@ -7,14 +7,19 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use egui::Context;
 use whyfinder_experiment::{
-    Experiment, ImageMethod, InstrumentSettings, Outcome, read_experiment, read_result,
+    Experiment, ImageMethod, ImportSettings, InstrumentSettings, Outcome, read_experiment,
+    read_result,
 };
 
 use whyfinder_figure::{Origin, may_hold_origin, open_origin};
+use whyfinder_import::{
+    Asked, Import, ImportError, import, import_contents, is_foreign, plan, read_contents,
+};
 use whyfinder_model::network::is_network;
 
 use super::application::Application;
 use super::images::{ImageCommand, is_picture};
+use super::imports::AxesQuestion;
 use super::question::Question;
 use super::results::{Results, RunResult, TraceResult};
 use super::selection::Selection;
@@ -32,6 +37,9 @@ enum Content {
     Experiment(Box<Experiment>),
     Result(Box<Outcome>),
     Figure(Box<Origin>),
+    Foreign(Box<Import>),
+    /// A file of another program that does not say what it holds.
+    Unclear(Box<AxesQuestion>),
 }
 
 type Reader = fn(&Path) -> Result<Content, String>;
@@ -67,6 +75,9 @@ pub(super) fn is_figure(path: &Path) -> bool {
 
 /// Whether a file holds the weights of a network by itself, not as a part of a language model's folder.
 fn is_weights(path: &Path) -> bool {
+    if is_foreign(path) {
+        return false;
+    }
     let of_a_folder = path
         .file_stem()
         .and_then(|s| s.to_str())
@@ -187,7 +198,13 @@ impl Application {
     /// Opens a folder or a file; a file of a model means the folder around it.
     pub(super) fn open_path(&mut self, ctx: &Context, path: &Path) {
         if is_picture(path) && path.is_file() && !is_figure(path) {
+            self.close_import();
             self.apply_image(ctx, ImageCommand::OpenPicture(path.to_path_buf()));
+            return;
+        }
+        if is_foreign(path) {
+            let asked = self.asked_first.clone();
+            self.read_foreign(ctx, path, asked, false);
             return;
         }
         if is_weights(path) {
@@ -199,13 +216,24 @@ impl Application {
             self.open_model(folder.unwrap_or(path).display().to_string());
             return;
         };
+        let file = path.to_path_buf();
+        self.read_aside(ctx, path, move || read(&file));
+    }
+
+    /// Reads away from the window's thread; [`Application::take_read_file`] takes what comes.
+    fn read_aside(
+        &mut self,
+        ctx: &Context,
+        path: &Path,
+        read: impl FnOnce() -> Result<Content, String> + Send + 'static,
+    ) {
         let (send, content) = crossbeam_channel::bounded(1);
-        let (file, wake) = (path.to_path_buf(), ctx.clone());
+        let wake = ctx.clone();
         let spawned = std::thread::Builder::new()
             .name("open file".into())
             .spawn(move || {
                 // Fails only if the window is gone.
-                send.send(read(&file)).ok();
+                send.send(read()).ok();
                 wake.request_repaint();
             });
         if spawned.is_ok() {
@@ -214,6 +242,39 @@ impl Application {
                 content,
             });
         }
+    }
+
+    /// Reads another program's file, and asks what it means where it does not say, or where `ask` wants it.
+    pub(super) fn read_foreign(&mut self, ctx: &Context, path: &Path, asked: Asked, ask: bool) {
+        let file = path.to_path_buf();
+        self.read_aside(ctx, path, move || {
+            if !ask {
+                match import(&file, &asked) {
+                    Ok(read) => return Ok(Content::Foreign(Box::new(read))),
+                    Err(ImportError::Unclear { .. }) => {}
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            let contents = read_contents(&file, asked.limits).map_err(|e| e.to_string())?;
+            let guess = plan(&contents, &asked).map_err(|e| e.to_string())?;
+            let question = AxesQuestion::new(file, Arc::new(contents), asked, guess);
+            Ok(Content::Unclear(Box::new(question)))
+        });
+    }
+
+    /// Reads a file as the person says.
+    pub(super) fn read_as_said(&mut self, ctx: &Context, question: AxesQuestion) {
+        let path = question.path.clone();
+        self.read_aside(ctx, &path, move || {
+            let mut asked = question.asked;
+            asked.axes.clone_from(&question.plan.axes);
+            if let [only] = question.plan.arrays.as_slice() {
+                asked.array = Some(only.clone());
+            }
+            import_contents(&question.contents, &question.path, &question.plan, &asked)
+                .map(|read| Content::Foreign(Box::new(read)))
+                .map_err(|e| e.to_string())
+        });
     }
 
     /// Takes a file that has been read.
@@ -227,23 +288,38 @@ impl Application {
         match content {
             Ok(Content::Experiment(experiment)) => self.put(ctx, &experiment, true),
             Ok(Content::Figure(origin)) => self.open_figure(ctx, origin),
+            Ok(Content::Foreign(read)) => self.show_import(*read),
+            Ok(Content::Unclear(question)) => {
+                self.state.notice = None;
+                self.state.axes = Some(*question);
+            }
+            Ok(Content::Result(outcome))
+                if matches!(
+                    outcome.experiment.instrument,
+                    InstrumentSettings::Import { .. }
+                ) =>
+            {
+                self.show_import(Import {
+                    outcome: *outcome,
+                    arrays: Vec::new(),
+                });
+            }
             Ok(Content::Result(outcome)) => {
                 self.state.finished.keep(&Arc::new((*outcome).clone()));
                 self.put(ctx, &outcome.experiment, false);
                 self.show_outcome(&outcome);
             }
-            Err(message) => {
-                self.state.notice = Some(Notice {
-                    title: format!("Could not open {name}"),
-                    message,
-                    action: NoticeAction::None,
-                });
-            }
+            Err(message) => self.could_not_import(&name, message),
         }
     }
 
     /// Puts the question of an experiment to its model.
     pub(super) fn put(&mut self, ctx: &Context, experiment: &Experiment, run: bool) {
+        if let InstrumentSettings::Import { import } = &experiment.instrument {
+            self.read_again(ctx, import);
+            return;
+        }
+        self.close_import();
         if let InstrumentSettings::Image { input, method } = &experiment.instrument {
             let mut question = self.state.question.clone();
             question.seed = experiment.seed;
@@ -265,6 +341,27 @@ impl Application {
         self.tokenize_soon(ctx);
         if run {
             self.ask();
+        }
+    }
+
+    /// Reads numbers of another program once more, from the file that they came from.
+    fn read_again(&mut self, ctx: &Context, settings: &ImportSettings) {
+        let (Some(file), Ok(asked)) = (settings.files.first(), Asked::again(settings)) else {
+            self.could_not_import(
+                "the numbers",
+                "They came from a running program, and no file holds them.".into(),
+            );
+            return;
+        };
+        if file.path.is_file() {
+            self.read_foreign(ctx, &file.path.clone(), asked, false);
+        } else {
+            let message = format!(
+                "Another program computed these numbers, and their file is not here: {} (BLAKE3 {}).",
+                file.path.display(),
+                file.digest
+            );
+            self.could_not_import(&file_name(&file.path), message);
         }
     }
 
@@ -292,7 +389,7 @@ impl Application {
                 self.state.results.trace = Some(trace);
                 self.select_something_in_the_trace();
             }
-            InstrumentSettings::Image { .. } => {}
+            InstrumentSettings::Image { .. } | InstrumentSettings::Import { .. } => {}
         }
     }
 }

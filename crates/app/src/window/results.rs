@@ -258,7 +258,9 @@ impl TraceResult {
     pub fn settings(&self) -> Option<&TraceSettings> {
         match &self.experiment.instrument {
             InstrumentSettings::CausalTrace { trace, .. } => Some(trace),
-            InstrumentSettings::Run { .. } | InstrumentSettings::Image { .. } => None,
+            InstrumentSettings::Run { .. }
+            | InstrumentSettings::Import { .. }
+            | InstrumentSettings::Image { .. } => None,
         }
     }
 

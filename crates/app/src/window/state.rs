@@ -10,6 +10,7 @@ use whyfinder_worker::protocol::{OpenedModel, Tokenized};
 use super::export::{Export, Finished};
 use super::images::Images;
 use super::images::state::{ImageJob, Part};
+use super::imports::{AxesQuestion, Imported};
 use super::question::Question;
 use super::results::Results;
 use super::selection::Selection;
@@ -41,6 +42,10 @@ pub struct State {
     pub export: Option<Export>,
     /// The last whole answers: what figures are made of.
     pub finished: Finished,
+    /// Numbers of another program, in place of a model's answers.
+    pub imported: Option<Imported>,
+    /// A file whose meaning is being asked for.
+    pub axes: Option<AxesQuestion>,
     /// Scene that the question came from.
     pub scene: Option<usize>,
 }
@@ -142,7 +147,7 @@ impl Jobs {
 impl State {
     /// Whether the open model turns pictures into pictures.
     pub fn is_about_images(&self) -> bool {
-        self.model.open.as_ref().is_some_and(|m| m.image.is_some())
+        self.imported.is_none() && self.model.open.as_ref().is_some_and(|m| m.image.is_some())
     }
 
     /// The reference that experiments name: the open model, or the one being opened.
@@ -163,6 +168,9 @@ impl State {
 
     /// The subject's tokens, half-open.
     pub fn subject_tokens(&self) -> Option<[usize; 2]> {
+        if let Some(imported) = &self.imported {
+            return imported.outcome.summary.subject;
+        }
         self.question
             .subject
             .as_ref()?

@@ -50,6 +50,16 @@ impl Kept {
         }
     }
 
+    /// Whether the numbers inside the figure are those of the digest; `None` where only some were kept.
+    pub fn agrees_with_digest(&self) -> Option<bool> {
+        let count = self
+            .shape
+            .iter()
+            .try_fold(1usize, |n, &side| n.checked_mul(side))?;
+        let whole = self.stride == 1 && self.values.len() == count;
+        whole.then(|| self.digest == digest(&self.shape, &self.values))
+    }
+
     pub(super) fn compare(&self, shape: &[usize], values: &[f32]) -> Held {
         if self.shape != shape {
             return Held::OtherShape;

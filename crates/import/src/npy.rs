@@ -1,0 +1,242 @@
+//! numpy's `.npy`, of every plain type and both orders.
+
+use std::io::Read;
+
+use crate::array::{Limits, numbers_of, row_major};
+use crate::element::Element;
+use crate::{ForeignArray, ImportError};
+
+/// Longest header that is read, bytes; numpy's own limit is 10000.
+const MAX_HEADER: usize = 16 << 10;
+/// Most characters of the texts of one array.
+const MAX_TEXT: u64 = 64 << 20;
+
+/// What one `.npy` holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stored {
+    Numbers(ForeignArray),
+    Texts(Vec<String>),
+    /// What cannot be read, in words that complete "The array ...".
+    Unreadable(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Header {
+    descr: String,
+    column_major: bool,
+    shape: Vec<usize>,
+}
+
+/// Reads one array. Its size is checked before any of it is taken, and it must be all there.
+///
+/// # Errors
+/// A sentence if the array would not fit, is malformed or cut short.
+pub(crate) fn read(
+    name: &str,
+    mut from: impl Read,
+    taken: u64,
+    limits: Limits,
+) -> Result<Stored, ImportError> {
+    let broken = |what: &str| ImportError::refused(format!("The array \"{name}\" {what}."));
+    let header = header(&mut from).map_err(|what| broken(&what))?;
+    let (big_endian, kind) = match header.descr.as_bytes() {
+        [b'>', ..] => (true, &header.descr[1..]),
+        [b'<' | b'|' | b'=', ..] => (false, &header.descr[1..]),
+        _ => (false, header.descr.as_str()),
+    };
+    if let Some(element) = Element::of_numpy(kind) {
+        let count = numbers_of(name, &header.shape, taken, limits)?;
+        let bytes = exactly(&mut from, count as u64 * element.size() as u64)
+            .map_err(|what| broken(&what))?;
+        let mut values = element.decode(&bytes, big_endian);
+        drop(bytes);
+        if header.column_major {
+            values = row_major(&header.shape, values);
+        }
+        return Ok(Stored::Numbers(ForeignArray {
+            name: name.to_string(),
+            shape: header.shape,
+            values,
+            dtype: element.name(),
+        }));
+    }
+    let width = |letter: char| {
+        kind.strip_prefix(letter)
+            .and_then(|n| n.parse::<u64>().ok())
+    };
+    let count = header
+        .shape
+        .iter()
+        .try_fold(1u64, |n, &side| n.checked_mul(side as u64));
+    let (size, is_unicode) = match (width('U'), width('S')) {
+        (Some(n), _) => (n.saturating_mul(4), true),
+        (_, Some(n)) => (n, false),
+        _ => {
+            return Ok(Stored::Unreadable(match kind.chars().next() {
+                Some('O') => {
+                    "holds Python objects, which are not read because reading them would run code; \
+                              save plain numbers"
+                        .into()
+                }
+                Some('c') => "holds complex numbers".into(),
+                Some('[') => "is structured; plain numbers are needed".into(),
+                _ => format!("has the type {kind}, which is not read"),
+            }));
+        }
+    };
+    let total = count.and_then(|n| n.checked_mul(size));
+    let Some(total) = total.filter(|&n| n <= MAX_TEXT && size > 0) else {
+        return Ok(Stored::Unreadable(
+            "holds no text, or too much of it".into(),
+        ));
+    };
+    let bytes = exactly(&mut from, total).map_err(|what| broken(&what))?;
+    let texts = bytes
+        .chunks_exact(size as usize)
+        .map(|chunk| {
+            let text: String = if is_unicode {
+                let code = |c: &[u8]| {
+                    let raw = [c[0], c[1], c[2], c[3]];
+                    let code = if big_endian {
+                        u32::from_be_bytes(raw)
+                    } else {
+                        u32::from_le_bytes(raw)
+                    };
+                    char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+                };
+                chunk.chunks_exact(4).map(code).collect()
+            } else {
+                String::from_utf8_lossy(chunk).into_owned()
+            };
+            text.trim_end_matches('\0').to_string()
+        })
+        .collect();
+    Ok(Stored::Texts(texts))
+}
+
+/// So many bytes and no more: the claim is believed only as far as bytes come.
+fn exactly(from: &mut impl Read, count: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    from.take(count + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| format!("cannot be read ({e})"))?;
+    match (bytes.len() as u64).cmp(&count) {
+        std::cmp::Ordering::Equal => Ok(bytes),
+        std::cmp::Ordering::Less => Err(format!(
+            "claims {count} bytes of values but holds {}",
+            bytes.len()
+        )),
+        std::cmp::Ordering::Greater => {
+            Err(format!("holds more than the {count} bytes that it claims"))
+        }
+    }
+}
+
+fn header(from: &mut impl Read) -> Result<Header, String> {
+    let short = || "is not in numpy's format, or is cut short".to_string();
+    let mut start = [0u8; 10];
+    from.read_exact(&mut start).map_err(|_| short())?;
+    if start[..6] != *b"\x93NUMPY" {
+        return Err(short());
+    }
+    let mut length = usize::from(u16::from_le_bytes([start[8], start[9]]));
+    if start[6] > 1 {
+        let mut rest = [0u8; 2];
+        from.read_exact(&mut rest).map_err(|_| short())?;
+        length |= usize::from(u16::from_le_bytes(rest)) << 16;
+    }
+    if length > MAX_HEADER {
+        return Err(format!("has a header of {length} bytes, which is too long"));
+    }
+    let mut text = vec![0u8; length];
+    from.read_exact(&mut text).map_err(|_| short())?;
+    parse(&String::from_utf8_lossy(&text)).ok_or_else(|| "has an unreadable header".into())
+}
+
+/// The header is the text of a Python dictionary of three keys; nothing else of Python is understood.
+fn parse(text: &str) -> Option<Header> {
+    let after = |key: &str| {
+        let at = ['\'', '"']
+            .iter()
+            .find_map(|quote| text.find(&format!("{quote}{key}{quote}")))?;
+        Some(
+            text.get(at + key.len() + 2..)?
+                .trim_start()
+                .strip_prefix(':')?
+                .trim_start(),
+        )
+    };
+    let descr = after("descr")?;
+    let descr = match descr.chars().next()? {
+        quote @ ('\'' | '"') => descr[1..].split(quote).next()?.to_string(),
+        '[' => "[".to_string(),
+        _ => return None,
+    };
+    let column_major = after("fortran_order")?.starts_with("True");
+    let (shape, _) = after("shape")?.strip_prefix('(')?.split_once(')')?;
+    let shape = shape
+        .split(',')
+        .map(str::trim)
+        .filter(|side| !side.is_empty())
+        .map(|side| side.trim_end_matches('L').parse::<usize>().ok())
+        .collect::<Option<Vec<_>>>()?;
+    (shape.len() <= 16).then_some(Header {
+        descr,
+        column_major,
+        shape,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn npy(descr: &str, order: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+        let header =
+            format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    fn stored(bytes: &[u8]) -> Result<Stored, ImportError> {
+        read("a", bytes, 0, Limits::default())
+    }
+
+    #[test]
+    fn numbers_texts_and_what_cannot_be_read() {
+        let bytes = npy(">i2", "True", "(2, 2)", &[0, 1, 0, 2, 0, 3, 0, 4]);
+        let Ok(Stored::Numbers(array)) = stored(&bytes) else {
+            panic!("numbers");
+        };
+        assert_eq!(array.values, [1.0, 3.0, 2.0, 4.0]);
+        assert_eq!(
+            (array.shape.as_slice(), array.dtype),
+            (&[2, 2][..], "int16")
+        );
+        let text: Vec<u8> = "ab\0é"
+            .chars()
+            .flat_map(|c| (c as u32).to_le_bytes())
+            .collect();
+        let texts = stored(&npy("<U2", "False", "(2,)", &text)).expect("reads");
+        assert_eq!(texts, Stored::Texts(vec!["ab".into(), "\0é".into()]));
+        let object = stored(&npy("|O", "False", "(2,)", b"pickle")).expect("said");
+        assert!(matches!(object, Stored::Unreadable(why) if why.contains("Python objects")));
+    }
+
+    #[test]
+    fn claims_are_not_believed() {
+        for shape in ["(4611686018427387904, 4)", "(-1,)", "(1000,)", "(3,)"] {
+            assert!(
+                stored(&npy("<f4", "False", shape, &[0; 16])).is_err(),
+                "{shape}"
+            );
+        }
+        let whole = npy("<f4", "False", "(2, 2)", &[0; 16]);
+        for end in 0..whole.len() {
+            assert!(stored(&whole[..end]).is_err(), "{end}");
+        }
+    }
+}
