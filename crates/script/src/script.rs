@@ -124,6 +124,11 @@ pub fn write(asked: &Asked<'_>) -> Result<Script, ScriptError> {
             beside.extend(model.files);
             makes = Box::new(|field| trace::makes(trace, field));
         }
+        InstrumentSettings::Import { .. } => {
+            return Err(ScriptError::refused(
+                "Another program computed these numbers; its own code is what repeats them.",
+            ));
+        }
         InstrumentSettings::Image { .. } => {
             return Err(ScriptError::refused(format!(
                 "Experiments with the instrument \"{name}\" cannot be written as a Python script yet."

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use whyfinder_experiment::outcome::{EffectCounts, ImageSummary, TokenProbability};
-use whyfinder_worker::Kept;
 use whyfinder_experiment::{
     Experiment, Field, InstrumentSettings, Metric, Outcome, read_experiment, write_result,
 };
+use whyfinder_worker::Kept;
 
 use super::arguments::Run;
 use super::carry_out::{Heard, measure_hearing, worker_keeping};
