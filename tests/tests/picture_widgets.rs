@@ -35,6 +35,7 @@ struct Stage {
     values: Vec<f32>,
     stderr: Vec<f32>,
     measured: Vec<bool>,
+    waiting: bool,
     estimates: Option<Vec<f32>>,
     reachable: Vec<bool>,
     flipped: bool,
@@ -77,6 +78,7 @@ impl Stage {
                 .collect(),
             // The last rows are still to come.
             measured: (0..cells).map(|i| i < cells - 5 * COLS).collect(),
+            waiting: false,
             estimates: None,
             reachable: (0..cells).map(|i| near(i, 9)).collect(),
             flipped: false,
@@ -218,6 +220,7 @@ impl Stage {
             stderr: Some(&self.stderr),
             count: None,
             measured: &self.measured,
+            waiting: self.waiting,
             estimates: self.estimates.as_deref(),
             reachable: Some(&self.reachable),
             unit: "dB",
@@ -412,6 +415,41 @@ fn a_drag_beside_the_region_draws_a_new_one_and_pans_once_zoomed() {
     let picture = scene.state().seen_picture.as_ref().expect("drawn").place;
     assert_eq!(map.view, picture.view);
     assert_eq!(map.frame.size(), picture.frame.size());
+}
+
+#[test]
+fn a_double_click_on_the_region_fits_too() {
+    let mut scene = scene();
+    let at = on_output(&scene, 112, 112);
+    scene.hover_at(at);
+    scene.event(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: vec2(0.0, 120.0),
+        phase: egui::TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+        source: egui::MouseWheelSource::Wheel,
+    });
+    scene.run_steps(30);
+    assert!(!scene.state().view.is_fitted());
+    for _ in 0..2 {
+        scene.drag_at(at);
+        scene.run_steps(1);
+        scene.drop_at(at);
+        scene.run_steps(1);
+    }
+    assert!(scene.state().view.is_fitted());
+    assert_eq!(scene.state().region, Region::new(96, 96, 32, 32));
+}
+
+#[test]
+fn nothing_is_read_of_a_map_that_has_not_been_asked_for() {
+    let mut scene = scene();
+    let stage = scene.state_mut();
+    stage.waiting = true;
+    stage.measured.fill(false);
+    stage.selected = Some(Cell::new(13, 13));
+    scene.run_steps(2);
+    assert!(value(&scene, "Effect on the region").contains("not measured yet"));
 }
 
 #[test]

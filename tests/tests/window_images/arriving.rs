@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
+use whyfinder::maps::Region;
 use whyfinder::window::images::PictureRole;
 use whyfinder_experiment::ImageSource;
 
@@ -71,6 +72,30 @@ fn pictures_and_networks_are_dropped_together() {
     assert_eq!(state(&stage).question.images.networks, networks);
     stage.window.get_by_label("Output of sr-a");
     stage.window.get_by_label("Output of sr-b");
+}
+
+#[test]
+fn the_question_of_an_experiment_is_put_to_networks_that_are_dropped_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [experiment, network] = ["map.toml", "sr-b.pth"].map(|name| folder.path().join(name));
+    std::fs::write(&network, "not read on the stage").expect("a file");
+    let text = "instrument = \"causal-effect-map\"\nmodel = \"demo:sr-window\"\n\
+                [input]\ntruth = \"picture:market\"\nregion = [64, 72, 16, 16]\ntask = \"super-resolution\"\n";
+    std::fs::write(&experiment, text).expect("a file");
+    let mut stage = small();
+    drop_on(&mut stage, &[experiment, network.clone()]);
+    // The file is read by a thread of its own.
+    let began = std::time::Instant::now();
+    while state(&stage).question.images.networks.len() < 2 && began.elapsed().as_secs() < 20 {
+        std::thread::yield_now();
+        stage.window.step();
+    }
+    stage.settle();
+    let q = &state(&stage).question.images;
+    let network = network.display().to_string();
+    assert_eq!(q.networks, ["demo:sr-window".to_string(), network]);
+    assert_eq!(q.asked_region(), Some(Region::new(64, 72, 16, 16)));
+    assert!(state(&stage).notice.is_none());
 }
 
 #[test]

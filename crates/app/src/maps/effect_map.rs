@@ -51,6 +51,16 @@ impl EffectScale {
         }
     }
 
+    /// Which colour says what of differences from a network: `red helps more than in denoise, blue less`.
+    pub fn polarity_against(&self, name: &str) -> String {
+        let [more, less] = if self.flipped {
+            ["blue", "red"]
+        } else {
+            ["red", "blue"]
+        };
+        format!("{more} helps more than in {name}, {less} less")
+    }
+
     /// Which colour says what: `red helps, blue harms`.
     pub fn polarity(&self) -> &'static str {
         match (self.signed, self.flipped) {
@@ -85,6 +95,8 @@ pub struct EffectMap<'a> {
     pub count: Option<&'a [u32]>,
     /// True where a cell has been measured.
     pub measured: &'a [bool],
+    /// Nothing has been asked for yet: the picture stands without the look of cells that are still to come.
+    pub waiting: bool,
     /// What a gradient says of each; drawn hatched until the cell is measured.
     pub estimates: Option<&'a [f32]>,
     /// True where a cell can reach the region at all; `None` draws no outline.
@@ -148,6 +160,9 @@ impl EffectMap<'_> {
     fn build(&self, shape: MapShape) -> Option<MapArray> {
         let flags = (0..shape.cells())
             .map(|index| {
+                if self.waiting {
+                    return flag::MEASURED;
+                }
                 if !self.is_reachable(index) {
                     return flag::MASKED;
                 }
@@ -225,6 +240,9 @@ pub fn effect_map(
         let label = format!("Region over {}", data.label);
         let on_it = region_box(ui, look, id.with("region"), &place, &label, asked);
         region = on_it.changed;
+        if on_it.double_clicked {
+            view.fit();
+        }
         if on_it.clicked {
             // A click is on the block, not on what is drawn around it.
             clicked = true;

@@ -126,6 +126,9 @@ pub fn picture_view(
         let on_it = region_box(ui, look, id.with("region"), &place, label, asked);
         region = on_it.changed;
         clicked |= on_it.clicked;
+        if on_it.double_clicked {
+            view.fit();
+        }
     }
     if let Some(other) = data.swiped
         && held == Held::Nothing

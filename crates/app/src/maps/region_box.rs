@@ -39,6 +39,8 @@ pub struct RegionResponse {
     pub changed: Option<Region>,
     /// It, or one of its handles, was clicked.
     pub clicked: bool,
+    /// It was clicked twice: as beside it, the whole picture is wanted.
+    pub double_clicked: bool,
     /// The pointer is on it or it has the keyboard.
     pub active: bool,
 }
@@ -104,9 +106,10 @@ pub fn region_box(
         );
     }
     RegionResponse {
-        response,
         changed: next.filter(|&r| r != region),
         clicked,
+        double_clicked: response.double_clicked(),
+        response,
         active,
     }
 }

@@ -350,9 +350,11 @@ pub const BUNDLED: &str = "demo:isles";
 
 impl eframe::App for Application {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        for reference in std::mem::take(&mut self.waiting_to_open) {
-            self.open_reference(ctx, &reference);
-        }
+        let named: Vec<PathBuf> = std::mem::take(&mut self.waiting_to_open)
+            .into_iter()
+            .map(PathBuf::from)
+            .collect();
+        self.open_dropped(ctx, &named);
         self.asked_first = Asked::default();
         let mut taken = 0;
         while taken < EVENTS_PER_FRAME

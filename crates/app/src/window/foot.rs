@@ -83,6 +83,7 @@ fn counted(view: &View<'_>, job: JobId) -> &'static str {
     };
     match image {
         Some(image) if image.part == Part::Map && blocks => " blocks",
+        Some(image) if image.part == Part::Restore => " tiles",
         Some(_) => "",
         None if jobs.trace.as_ref().is_some_and(|t| t.id == job) => " cells",
         None => "",

@@ -29,6 +29,8 @@ use super::state::{Notice, NoticeAction};
 #[derive(Debug)]
 pub(crate) struct Reading {
     path: PathBuf,
+    /// Networks that are asked the same, if it is an experiment.
+    beside: Vec<PathBuf>,
     content: Receiver<Result<Content, String>>,
 }
 
@@ -73,7 +75,8 @@ pub(super) fn is_figure(path: &Path) -> bool {
     read.is_ok() && may_hold_origin(&head)
 }
 
-/// Whether a file holds the weights of a network by itself, not as a part of a language model's folder.
+/// Whether a file holds the weights of a network by itself, not as a part of a language model's folder; or the name of
+/// a bundled network.
 fn is_weights(path: &Path) -> bool {
     if is_foreign(path) {
         return false;
@@ -82,7 +85,9 @@ fn is_weights(path: &Path) -> bool {
         .file_stem()
         .and_then(|s| s.to_str())
         .is_some_and(|stem| stem == "model" || stem.starts_with("model-0"));
-    path.is_file() && !of_a_folder && is_network(&path.display().to_string())
+    let reference = path.display().to_string();
+    let there = path.is_file() || reference.starts_with("demo:");
+    there && !of_a_folder && is_network(&reference)
 }
 
 /// A file's name without its folder.
@@ -120,17 +125,27 @@ impl Dropped {
         dropped
     }
 
-    /// Files that are not opened; of several experiments, results or folders the first one is.
+    /// What is opened of the others: the first one, if nothing else came with it, or only networks that an experiment's
+    /// question is put to as well.
+    fn other(&self) -> Option<&Path> {
+        let other = self.others.first()?;
+        let asks = other
+            .extension()
+            .is_some_and(|e| e == "toml" || e == "json");
+        (self.pictures.is_empty() && (self.networks.is_empty() || asks)).then_some(other)
+    }
+
+    /// Files that are not opened.
     fn left_out(&self) -> Vec<String> {
-        let alone = self.networks.is_empty() && self.pictures.is_empty();
-        let others = self.others.iter().skip(usize::from(alone));
+        let others = self.others.iter().skip(usize::from(self.other().is_some()));
         let pictures = self.pictures.iter().skip(2);
         others.chain(pictures).map(|p| file_name(p)).collect()
     }
 }
 
 impl Application {
-    /// Opens files that were dropped together: networks beside each other, of pictures the first as the input.
+    /// Opens what was dropped, or named on the command line, together: networks beside each other, of pictures the first
+    /// as the input.
     pub(super) fn open_dropped(&mut self, ctx: &Context, paths: &[PathBuf]) {
         match paths {
             [] => return,
@@ -138,6 +153,14 @@ impl Application {
             _ => {}
         }
         let dropped = Dropped::of(paths);
+        if let Some(other) = dropped.other() {
+            self.open_path(ctx, other);
+            if let Some(reading) = &mut self.reading {
+                reading.beside.clone_from(&dropped.networks);
+            }
+            self.say_left_out(&dropped);
+            return;
+        }
         match dropped.networks.as_slice() {
             [] => {}
             [network] => self.open_model(network.display().to_string()),
@@ -162,13 +185,10 @@ impl Application {
                 });
             }
         }
-        if let ([], [], [other, ..]) = (
-            dropped.networks.as_slice(),
-            dropped.pictures.as_slice(),
-            dropped.others.as_slice(),
-        ) {
-            self.open_path(ctx, other);
-        }
+        self.say_left_out(&dropped);
+    }
+
+    fn say_left_out(&mut self, dropped: &Dropped) {
         let left_out = dropped.left_out();
         if !left_out.is_empty() {
             let sentence = format!("Not opened: {}.", left_out.join(", "));
@@ -185,17 +205,7 @@ impl Application {
         }
     }
 
-    /// Opens whatever a path is; a reference that is no path is a model's name.
-    pub(super) fn open_reference(&mut self, ctx: &Context, reference: &str) {
-        let path = Path::new(reference);
-        if path.is_file() {
-            self.open_path(ctx, path);
-        } else {
-            self.open_model(reference.to_string());
-        }
-    }
-
-    /// Opens a folder or a file; a file of a model means the folder around it.
+    /// Opens a folder or a file; a file of a model means the folder around it, and what is no path a model's name.
     pub(super) fn open_path(&mut self, ctx: &Context, path: &Path) {
         if is_picture(path) && path.is_file() && !is_figure(path) {
             self.close_import();
@@ -239,6 +249,7 @@ impl Application {
         if spawned.is_ok() {
             self.reading = Some(Reading {
                 path: path.to_path_buf(),
+                beside: Vec::new(),
                 content,
             });
         }
@@ -279,14 +290,34 @@ impl Application {
 
     /// Takes a file that has been read.
     pub(super) fn take_read_file(&mut self, ctx: &Context) {
-        let Some(reading) = &self.reading else { return };
+        let Some(reading) = self.reading.take() else {
+            return;
+        };
         let Ok(content) = reading.content.try_recv() else {
+            self.reading = Some(reading);
             return;
         };
         let name = file_name(&reading.path);
-        self.reading = None;
         match content {
-            Ok(Content::Experiment(experiment)) => self.put(ctx, &experiment, true),
+            Ok(Content::Experiment(experiment)) => {
+                let about_pictures =
+                    matches!(experiment.instrument, InstrumentSettings::Image { .. });
+                let beside = if about_pictures {
+                    reading.beside
+                } else {
+                    Vec::new()
+                };
+                if !beside.is_empty() {
+                    let mut question = self.state.question.clone();
+                    question.images.networks.clear();
+                    self.change(question, false);
+                }
+                self.put(ctx, &experiment, true);
+                for network in beside {
+                    let network = network.display().to_string();
+                    self.apply_image(ctx, ImageCommand::AddNetwork(network));
+                }
+            }
             Ok(Content::Figure(origin)) => self.open_figure(ctx, origin),
             Ok(Content::Foreign(read)) => self.show_import(*read),
             Ok(Content::Unclear(question)) => {
@@ -420,5 +451,8 @@ mod tests {
         assert_eq!(names(&dropped.networks), ["x.pth", "y.safetensors"]);
         assert_eq!(names(&dropped.pictures), ["a.png", "b.PNG", "c.png"]);
         assert_eq!(dropped.left_out(), ["e.toml", "c.png"]);
+        let asked = Dropped::of(&["x.pth", "e.toml", "f.toml"].map(at));
+        assert_eq!(asked.other(), Some(folder.path().join("e.toml").as_path()));
+        assert_eq!(asked.left_out(), ["f.toml"]);
     }
 }

@@ -10,6 +10,7 @@ use super::restore::Output;
 use super::scene::Scene;
 use crate::error::{InstrumentError, Result};
 use crate::memory::Budget;
+use crate::pace::Pace;
 use crate::report::{Observer, Progress, Report};
 use crate::watch::Watch;
 
@@ -92,17 +93,22 @@ impl Tiling {
             }
             tiles => {
                 let mut values = vec![0.0; height * width * channels];
+                let mut pace = Pace::default();
                 for (done, tile) in tiles.iter().enumerate() {
+                    let began = Instant::now();
                     let part = to_host(&forward_region(network, &input, noise, tile)?)?;
                     let stride = tile.width() * channels;
                     for (row, part) in tile.rows.clone().zip(part.chunks_exact(stride)) {
                         let first = (row * width + tile.columns.start) * channels;
                         values[first..first + stride].copy_from_slice(part);
                     }
+                    // Tiles cost alike.
+                    pace.measured(1.0, began.elapsed());
+                    let left = tiles.len() - done - 1;
                     observer.report(Report::Progress(Progress {
                         done: done + 1,
                         total: tiles.len(),
-                        seconds_left: None,
+                        seconds_left: pace.seconds(left as f64),
                     }));
                     if observer.cancelled() {
                         return Err(InstrumentError::Cancelled);

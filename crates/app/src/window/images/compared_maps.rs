@@ -71,11 +71,20 @@ fn modes(ui: &mut Ui, view: &mut View<'_>, scale: &crate::maps::EffectScale) {
     let active = q.active_network().unwrap_or_default();
     let active = view.state.images.name(active);
     let differences = view.state.images.differences;
-    let of = format!(
-        "{} networks, one region, one range · {}",
-        q.networks.len(),
-        scale.polarity()
-    );
+    let of = if differences {
+        // What is in the first panel stays as it is: the colours have two meanings.
+        format!(
+            "{active}: {} · others: {}",
+            scale.polarity(),
+            scale.polarity_against(&active)
+        )
+    } else {
+        let count = q.networks.len();
+        format!(
+            "{count} networks, one region, one range · {}",
+            scale.polarity()
+        )
+    };
     // Where there is little room, what the maps are comes before what the button says in full.
     let narrow = ui.available_width() < 640.0;
     let buttons = if narrow { 236.0 } else { 372.0 };

@@ -54,7 +54,9 @@ pub(crate) fn counts(ui: &mut Ui, view: &mut View<'_>, network: &str) {
             .images
             .iter()
             .any(|j| j.part == super::state::Part::Map);
-        let estimate = view.state.images.estimate.as_ref().map(|(_, e)| e.seconds);
+        let estimate = super::map_panel::estimate_of_asked(view.state).map(|e| e.seconds);
+        let before = view.state.images.estimate.as_ref();
+        let may_be_long = before.is_some_and(|(_, e)| e.seconds > super::jobs::PATIENCE);
         let answerable = q.mapping(network, view.state.question.seed).is_some();
         let words = match estimate {
             _ if !answerable && q.picture.is_some() => {
@@ -66,6 +68,10 @@ pub(crate) fn counts(ui: &mut Ui, view: &mut View<'_>, network: &str) {
                 "This map would take {}: press Run to measure it.",
                 super::map_panel::seconds(seconds)
             ),
+            None if may_be_long => {
+                "How long this map would take is being found out; Run does not wait for that."
+                    .to_string()
+            }
             _ => "Drag the region, or press Run, to measure its map.".to_string(),
         };
         let words = RichText::new(words).size(12.5).color(view.theme.muted);

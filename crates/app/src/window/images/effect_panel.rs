@@ -264,12 +264,13 @@ pub(crate) fn map(
     let windows = pointed_at::windows(state, network, size);
     let scale = shared.unwrap_or_else(|| scale(view, &[data.cloned()]));
     // Before the first cell there is a map without any: the picture stands where it will be.
-    let waiting: MapData;
+    let waiting = data.is_none();
+    let empty: MapData;
     let data = match data {
         Some(data) => data,
         None => {
-            waiting = unmeasured(size, block);
-            &waiting
+            empty = unmeasured(size, block);
+            &empty
         }
     };
     let shown = EffectMap {
@@ -284,6 +285,7 @@ pub(crate) fn map(
         stderr: data.stderr.as_deref(),
         count: data.count.as_deref(),
         measured: &data.measured,
+        waiting,
         estimates: data.estimates.as_deref(),
         reachable: data.reachable.as_deref(),
         unit: part.unit,
@@ -338,7 +340,7 @@ fn unmeasured(size: [usize; 2], block: usize) -> MapData {
         values: vec![0.0; cells],
         stderr: None,
         count: None,
-        measured: vec![true; cells],
+        measured: vec![false; cells],
         estimates: None,
         reachable: None,
         cols,

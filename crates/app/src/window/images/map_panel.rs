@@ -1,12 +1,14 @@
 //! How the region is asked about: the method, its settings, the task, what it would cost, and the button that runs.
 
 use egui::{RichText, ScrollArea, Ui, vec2};
+use whyfinder_worker::protocol::Estimate;
 
 use super::command::ImageCommand;
 use super::map_settings;
 use super::methods::MethodName;
 use crate::window::command::Command;
 use crate::window::controls::{muted, primary_button};
+use crate::window::state::State;
 use crate::window::view::View;
 use crate::window::words;
 
@@ -117,18 +119,22 @@ fn run(ui: &mut Ui, view: &mut View<'_>) {
     }
 }
 
-fn estimate(ui: &mut Ui, view: &View<'_>) {
-    let state = view.state;
+/// What the map that is asked for would cost; `None` while that is being found out.
+pub(crate) fn estimate_of_asked(state: &State) -> Option<&Estimate> {
     let q = &state.question.images;
     let wanted = q
         .active_network()
-        .and_then(|n| q.mapping(n, state.question.seed));
-    let estimate = state
-        .images
-        .estimate
-        .as_ref()
-        .filter(|(of, _)| Some(&**of) == wanted.as_ref());
-    let Some((_, e)) = estimate else { return };
+        .and_then(|n| q.mapping(n, state.question.seed))?;
+    let (of, estimate) = state.images.estimate.as_ref()?;
+    (**of == wanted).then_some(estimate)
+}
+
+fn estimate(ui: &mut Ui, view: &View<'_>) {
+    let state = view.state;
+    let q = &state.question.images;
+    let Some(e) = estimate_of_asked(state) else {
+        return;
+    };
     if e.bytes > e.budget_bytes {
         let words = format!("needs {}", words::bytes(e.bytes));
         let hover = format!(

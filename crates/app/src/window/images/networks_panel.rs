@@ -6,6 +6,7 @@ use egui::{
 };
 
 use super::command::ImageCommand;
+use crate::maps::token_text::shortened;
 use crate::maps::{Treatment, paint_raster};
 use crate::window::bundled_networks;
 use crate::window::command::Command;
@@ -80,21 +81,17 @@ fn row(ui: &mut Ui, view: &mut View<'_>, network: &str, index: usize, removable:
             rect.bottom(),
         ),
     ));
-    painter.text(
-        egui::pos2(left, rect.center().y - 9.0),
-        Align2::LEFT_CENTER,
-        &name,
-        fonts::medium(13.0),
-        theme.text,
-    );
     let colour = if failed { theme.helps } else { theme.muted };
-    painter.text(
-        egui::pos2(left, rect.center().y + 9.0),
-        Align2::LEFT_CENTER,
-        &words,
-        fonts::text(12.5),
-        colour,
-    );
+    for (text, font, colour, dy) in [
+        (&name, fonts::medium(13.0), theme.text, -9.0),
+        (&words, fonts::text(12.5), colour, 9.0),
+    ] {
+        let room = painter.clip_rect().right() - left;
+        let galley = shortened(&painter, text, &font, colour, room);
+        let centre = egui::pos2(left, rect.center().y + dy);
+        let at = Align2::LEFT_CENTER.anchor_size(centre, galley.size()).min;
+        painter.galley(at, galley, colour);
+    }
     if removable {
         let place = Rect::from_center_size(
             egui::pos2(rect.right() - close / 2.0, rect.center().y),

@@ -4,6 +4,7 @@ use egui::{Align2, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Widget
 
 use super::command::ImageCommand;
 use super::picture_choice;
+use crate::maps::token_text::{shortened, whole};
 use crate::window::command::Command;
 use crate::window::controls::{heading, text_button};
 use crate::window::fonts;
@@ -64,13 +65,19 @@ fn row(ui: &mut Ui, view: &mut View<'_>, words: &str, index: usize, removable: b
     ui.painter()
         .rect_stroke(mark, 1.0, stroke, StrokeKind::Middle);
     let painter = ui.painter_at(rect);
-    painter.text(
-        egui::pos2(rect.left() + 30.0, rect.center().y),
-        Align2::LEFT_CENTER,
-        words,
-        fonts::mono(12.0),
-        theme.text,
-    );
+    let room = rect.width() - 30.0 - if removable { 26.0 } else { 6.0 };
+    // Of large pictures the spaces are what can be done without.
+    let galley = [
+        words.to_string(),
+        words.replace(" × ", "×").replace(", ", ","),
+    ]
+    .into_iter()
+    .map(|w| whole(&painter, &w, &fonts::mono(12.0), theme.text))
+    .find(|galley| galley.size().x <= room)
+    .unwrap_or_else(|| shortened(&painter, words, &fonts::mono(12.0), theme.text, room));
+    let centre = egui::pos2(rect.left() + 30.0, rect.center().y);
+    let at = Align2::LEFT_CENTER.anchor_size(centre, galley.size()).min;
+    painter.galley(at, galley, theme.text);
     if removable {
         let place = Rect::from_center_size(
             egui::pos2(rect.right() - 12.0, rect.center().y),
