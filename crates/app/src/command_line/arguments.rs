@@ -24,7 +24,7 @@ pub(crate) enum Command {
     /// Opens the window with a model in it, a result, a figure, or numbers of another program
     #[command(after_help = "Example: whyfinder open ~/models/gpt2")]
     Open {
-        /// Models (folder, weights file, demo:NAME, or a name in the local hub cache), pictures, experiments, results, figures; networks named together are compared
+        /// Models (folder, weights file, demo:NAME, or a name in the local hub cache), pictures, experiments, results, figures, other programs' arrays; networks named together are compared
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
         #[command(flatten)]
