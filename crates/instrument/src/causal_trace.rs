@@ -135,6 +135,7 @@ pub(crate) fn measure(
         runs: &runs,
         trace,
         readout,
+        packs_bytes: prepared.packs_bytes,
         tracked: &tracked,
         text: &text,
     };

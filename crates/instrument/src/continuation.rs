@@ -3,6 +3,7 @@
 //! Everything else is the corrupted run's own, so nothing is approximated.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use whyfinder_experiment::{Action, Array, Intervention, Part, Select, Site, TraceKind};
 use whyfinder_model::{Branch, Decoder, Trunk};
@@ -11,57 +12,105 @@ use crate::cells::Cell;
 use crate::error::Result;
 use crate::kept::to_host;
 use crate::packs::Piece;
+use crate::readout::{Gathered, Readout};
 use crate::reference_runs::ReferenceRuns;
 use crate::report::Observer;
 use crate::watch::Watch;
 
-/// Logits at the last position, `[rows, vocab]`, of the patched runs of a pack; the rows are the pieces' samples in
-/// order. The outputs named by `severed` are held, at each restored token, at their corrupted values.
-pub(crate) fn last_logits(
-    decoder: &Decoder,
-    runs: &ReferenceRuns,
-    severed: &[TraceKind],
-    cells: &[Cell],
-    pieces: &[Piece],
-    observer: &dyn Observer,
-) -> Result<Vec<f32>> {
-    let config = decoder.config();
-    let width = config.d_model;
-    let mut branches = Vec::with_capacity(pieces.len());
-    for piece in pieces {
-        let (cell, samples) = (&cells[piece.cell], &piece.samples);
-        let rows = 0..samples.len();
-        // What a cell shares with its trunk is done there.
-        let (restored, from) = match piece.trunk {
-            Some(_) => (cell.window.end..cell.window.end, cell.window.end),
-            None => (cell.window.clone(), cell.start()),
-        };
-        let mut interventions = Vec::new();
-        for layer in restored {
-            let value = runs.clean.output(cell.kind, layer, 0, cell.token).to_vec();
-            let array = Array::new(vec![width], value)?;
-            interventions.push(set(cell.kind, layer, rows.clone(), cell.place, array));
-        }
-        for &kind in severed {
-            for layer in from..config.layers {
-                let rows = rows.clone();
-                interventions.push(held(runs, kind, layer, rows, cell.place, samples, width)?);
-            }
-        }
-        branches.push(Branch {
-            rows: samples.clone().collect(),
-            interventions,
-            trunk: piece.trunk.map(|branch| Trunk {
-                branch,
-                layer: cell.window.end,
-            }),
+/// What continues the corrupted run, several packs at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Continuing<'a> {
+    pub(crate) decoder: &'a Decoder,
+    pub(crate) runs: &'a ReferenceRuns,
+    /// The outputs that are held, at each restored token, at their corrupted values.
+    pub(crate) severed: &'a [TraceKind],
+    pub(crate) readout: &'a Readout,
+}
+
+/// What was read off a pack.
+#[derive(Debug)]
+pub(crate) struct PackRead {
+    /// The samples of each piece.
+    pub(crate) pieces: Vec<Gathered>,
+    pub(crate) took: Duration,
+}
+
+impl Continuing<'_> {
+    /// Runs a pack of these cells and reads it off.
+    pub(crate) fn read(
+        &self,
+        cells: &[Cell],
+        pieces: &[Piece],
+        observer: &dyn Observer,
+    ) -> Result<PackRead> {
+        let began = Instant::now();
+        let vocab = self.decoder.config().vocab;
+        let logits = self.last_logits(cells, pieces, observer)?;
+        let mut rest = &logits[..];
+        let pieces = pieces.iter().map(|piece| {
+            let (rows, others) = rest.split_at(rest.len().min(piece.samples.len() * vocab));
+            rest = others;
+            let mut gathered = Gathered::new(vocab);
+            gathered.add(rows, self.readout)?;
+            Ok(gathered)
         });
+        Ok(PackRead {
+            pieces: pieces.collect::<Result<_>>()?,
+            took: began.elapsed(),
+        })
     }
-    let mut watch = Watch::new(observer);
-    let last = runs.length - 1;
-    let logits = decoder.forward_branches(&runs.reference, &branches, last, &mut watch);
-    let logits = watch.settle(logits)?;
-    Ok(to_host(&logits)?)
+
+    /// Logits at the last position, `[rows, vocab]`, of the patched runs of a pack; the rows are the pieces' samples
+    /// in order.
+    fn last_logits(
+        &self,
+        cells: &[Cell],
+        pieces: &[Piece],
+        observer: &dyn Observer,
+    ) -> Result<Vec<f32>> {
+        let Self {
+            decoder,
+            runs,
+            severed,
+            ..
+        } = *self;
+        let config = decoder.config();
+        let width = config.d_model;
+        let mut branches = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let (cell, samples) = (&cells[piece.cell], &piece.samples);
+            let rows = 0..samples.len();
+            // What a cell shares with its trunk is done there.
+            let (restored, from) = match piece.trunk {
+                Some(_) => (cell.window.end..cell.window.end, cell.window.end),
+                None => (cell.window.clone(), cell.start()),
+            };
+            let mut interventions = Vec::new();
+            for layer in restored {
+                let value = runs.clean.output(cell.kind, layer, 0, cell.token).to_vec();
+                let array = Array::new(vec![width], value)?;
+                interventions.push(set(cell.kind, layer, rows.clone(), cell.place, array));
+            }
+            for &kind in severed {
+                for layer in from..config.layers {
+                    let rows = rows.clone();
+                    interventions.push(held(runs, kind, layer, rows, cell.place, samples, width)?);
+                }
+            }
+            branches.push(Branch {
+                rows: samples.clone().collect(),
+                interventions,
+                trunk: piece.trunk.map(|branch| Trunk {
+                    branch,
+                    layer: cell.window.end,
+                }),
+            });
+        }
+        let mut watch = Watch::new(observer);
+        let last = runs.length - 1;
+        let logits = decoder.forward_branches(&runs.reference, &branches, last, &mut watch);
+        Ok(to_host(&watch.settle(logits)?)?)
+    }
 }
 
 /// Puts values at the output of a block, or of its MLP or attention, at one position.

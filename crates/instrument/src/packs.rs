@@ -7,8 +7,9 @@
 
 use std::ops::Range;
 
+use candle_core::Device;
 use whyfinder_experiment::TraceKind;
-use whyfinder_model::DecoderConfig;
+use whyfinder_model::{DecoderConfig, lanes};
 
 use crate::cells::Cell;
 use crate::memory::{
@@ -24,6 +25,8 @@ const MOST_POSITIONS: usize = 2048;
 /// Arithmetic of one pack: some tens of milliseconds on a desktop processor, so that a window fills while one
 /// watches.
 const PACK_FLOPS: f64 = 2e9;
+/// Parts of the memory that packs are cut to, so that some can run side by side where there is little of it.
+const SHARES: u64 = 8;
 
 /// Some samples of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +99,20 @@ pub(crate) fn packs(cells: &[Cell], cut: Cut<'_>) -> Vec<Pack> {
     }
     close(&mut open, &mut packs);
     packs
+}
+
+/// Memory for one pack where several share `bytes`; `least` is what one row takes. The same on every machine with the
+/// same memory, however many threads it has.
+pub(crate) fn share(bytes: u64, least: u64, device: &Device) -> u64 {
+    let shares = if device.is_cpu() { SHARES } else { 1 };
+    (bytes / shares).max(least.min(bytes))
+}
+
+/// Packs that may be under way at a time on a device, within so many bytes.
+pub(crate) fn at_once(packs: &[Pack], bytes: u64, device: &Device) -> usize {
+    let largest = packs.iter().map(|pack| pack.bytes).max().unwrap_or(0);
+    let fit = usize::try_from(bytes / largest.max(1)).unwrap_or(usize::MAX);
+    fit.clamp(1, lanes::most(device))
 }
 
 /// Windows that begin at the same block restore the same values until the shorter one ends.

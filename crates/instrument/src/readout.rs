@@ -74,6 +74,14 @@ impl Gathered {
         Ok(())
     }
 
+    /// The samples that follow.
+    pub(crate) fn follow(&mut self, later: &Gathered) {
+        self.samples.extend(&later.samples);
+        for (sum, p) in self.sums.iter_mut().zip(&later.sums) {
+            *sum += p;
+        }
+    }
+
     /// Mean probability of each token of the vocabulary.
     pub(crate) fn mean_probabilities(&self) -> Vec<f32> {
         let n = self.samples.len() as f32;

@@ -119,21 +119,21 @@ impl Sweep<'_> {
         let indices: Vec<usize> = open.iter().map(|o| o.index).collect();
         let mut gathered: BTreeMap<usize, Gathered> =
             open.drain(..).map(|o| o.gathered).enumerate().collect();
-        let mut settled = vec![false; cells.len()];
-        for pack in &packs {
-            let reached = self.pack(&cells, pack, end, &mut gathered, step)?;
-            for (&cell, measured) in reached.cells.iter().zip(&reached.measured) {
+        let mut rest = BTreeMap::new();
+        let of = (&cells[..], end);
+        self.packs(of, &packs, &mut gathered, step, &mut |step, reached| {
+            for ((cell, gathered), measured) in reached.cells.into_iter().zip(&reached.measured) {
                 let effects = round.effects(&measured.samples);
-                settled[cell] = end == most || rounds.rule.is_settled(&effects);
-                step.done += usize::from(settled[cell]);
-                if settled[cell] {
+                if end == most || rounds.rule.is_settled(&effects) {
+                    step.done += 1;
                     step.observer.keep(Stage::only(reached.kind), measured);
+                } else {
+                    rest.insert(cell, gathered);
                 }
             }
-            step.report(reached.kind, reached.measured)?;
-        }
-        let rest = gathered.into_iter().filter(|(cell, _)| !settled[*cell]);
-        open.extend(rest.map(|(cell, gathered)| Open {
+            step.report(reached.kind, reached.measured)
+        })?;
+        open.extend(rest.into_iter().map(|(cell, gathered)| Open {
             index: indices[cell],
             gathered,
         }));

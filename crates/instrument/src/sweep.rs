@@ -5,19 +5,21 @@ use std::time::Instant;
 
 use whyfinder_experiment::{Engine, TraceSettings};
 use whyfinder_model::Decoder;
+use whyfinder_model::lanes::{self, Told};
 
 use crate::cells::{Cell, Plan};
-use crate::continuation;
+use crate::continuation::{Continuing, PackRead};
 use crate::corruption::CorruptedInput;
 use crate::error::{InstrumentError, Result};
 use crate::full_pass;
 use crate::memory::row_flops;
 use crate::pace::Pace;
-use crate::packs::Pack;
+use crate::packs::{Pack, Piece, at_once};
 use crate::question::Question;
 use crate::readout::{Gathered, Readout};
 use crate::reference_runs::ReferenceRuns;
 use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report, Stage};
+use crate::watch::Halt;
 
 /// Everything that stays the same from cell to cell.
 pub(crate) struct Sweep<'a> {
@@ -27,6 +29,8 @@ pub(crate) struct Sweep<'a> {
     pub(crate) runs: &'a ReferenceRuns,
     pub(crate) trace: &'a TraceSettings,
     pub(crate) readout: Readout,
+    /// Memory for the packs that are under way.
+    pub(crate) packs_bytes: u64,
     pub(crate) tracked: &'a [u32],
     pub(crate) text: &'a dyn Fn(u32) -> String,
 }
@@ -75,24 +79,20 @@ impl Sweep<'_> {
         }
         self.unmoved(plan, corrupted, &mut step)?;
         let mut gathered = BTreeMap::new();
-        for pack in packs {
-            let reached = self.pack(
-                &plan.run,
-                pack,
-                self.input.samples,
-                &mut gathered,
-                &mut step,
-            )?;
-            for cell in &reached.cells {
-                gathered.remove(cell);
-            }
-            step.done += reached.cells.len();
-            for measured in &reached.measured {
-                step.observer.keep(Stage::only(reached.kind), measured);
-            }
-            step.report(reached.kind, reached.measured)?;
-        }
-        Ok(())
+        let cells = (&plan.run[..], self.input.samples);
+        self.packs(
+            cells,
+            packs,
+            &mut gathered,
+            &mut step,
+            &mut |step, reached| {
+                step.done += reached.cells.len();
+                for measured in &reached.measured {
+                    step.observer.keep(Stage::only(reached.kind), measured);
+                }
+                step.report(reached.kind, reached.measured)
+            },
+        )
     }
 
     /// Reports the cells that repeat the corrupted run.
@@ -169,75 +169,128 @@ impl Sweep<'_> {
     }
 
     /// Some samples of some cells, which may follow others of the same cells: `gathered` holds those by index into
-    /// `cells`. Cells that have reached `samples` are stored.
+    /// the cells. Cells that have reached the samples given with them are stored, and `told` of them, in the order of
+    /// the packs.
     ///
     /// A pack is passed over only if all of its cells are known from before: the last bits of a sum may depend on what
     /// is computed with it.
-    pub(crate) fn pack(
+    pub(crate) fn packs(
         &self,
-        cells: &[Cell],
-        pack: &Pack,
-        samples: usize,
+        (cells, samples): (&[Cell], usize),
+        packs: &[Pack],
         gathered: &mut BTreeMap<usize, Gathered>,
         step: &mut Step<'_>,
-    ) -> Result<Reached> {
-        let vocab = self.decoder.config().vocab;
-        let began = Instant::now();
-        let before: Vec<Option<MeasuredCell>> = pack
-            .pieces
-            .iter()
-            .map(|piece| self.known(&cells[piece.cell], step.observer))
-            .collect();
-        let logits = if before.iter().all(Option::is_some) {
-            Vec::new()
-        } else {
-            continuation::last_logits(
-                self.decoder,
-                self.runs,
-                &self.trace.severed,
-                cells,
-                &pack.pieces,
-                step.observer,
-            )?
+        told: &mut dyn FnMut(&mut Step<'_>, Reached) -> Result<()>,
+    ) -> Result<()> {
+        let continuing = Continuing {
+            decoder: self.decoder,
+            runs: self.runs,
+            severed: &self.trace.severed,
+            readout: &self.readout,
         };
-        let mut rest = &logits[..];
+        let at_once = at_once(packs, self.packs_bytes, self.decoder.device());
+        let of = (cells, samples);
+        let mut add = |step: &mut Step<'_>, pack: &Pack, read: Option<PackRead>| {
+            if let Some(read) = &read {
+                step.pace.measured(pack.flops, read.took / at_once as u32);
+            }
+            step.flops_left -= pack.flops;
+            let reached = self.reached(of, pack, read, gathered, step);
+            told(step, reached)
+        };
+        // Whether a pack has to be run.
+        let runs = |pack: &Pack, observer: &dyn Observer| {
+            let known = |piece: &Piece| self.known(&cells[piece.cell], observer).is_some();
+            !pack.pieces.iter().all(known)
+        };
+        if at_once == 1 {
+            for pack in packs {
+                let read = match runs(pack, step.observer) {
+                    true => Some(continuing.read(cells, &pack.pieces, step.observer)?),
+                    false => None,
+                };
+                add(step, pack, read)?;
+            }
+            return Ok(());
+        }
+        let jobs: Vec<(&Pack, bool)> = packs
+            .iter()
+            .map(|pack| (pack, runs(pack, step.observer)))
+            .collect();
+        let halt = Halt::default();
+        let run = |(pack, runs): &(&Pack, bool)| match runs {
+            true => continuing.read(cells, &pack.pieces, &halt).map(Some),
+            false => Ok(None),
+        };
+        let mut outcome = Ok(());
+        let mut due = packs.iter();
+        lanes::in_order(&jobs, at_once, &run, &mut |word| {
+            outcome = match word {
+                Told::Waiting => step.asked(),
+                Told::Done(read) => match (read, due.next()) {
+                    (Ok(read), Some(pack)) => add(step, pack, read),
+                    (Err(error), _) => Err(error),
+                    (Ok(_), None) => Ok(()),
+                },
+            };
+            if outcome.is_err() {
+                halt.now();
+            }
+            outcome.is_ok()
+        });
+        outcome
+    }
+
+    /// Adds what was read off a pack, or what is known of it from before; cells that now have all their samples are
+    /// stored.
+    fn reached(
+        &self,
+        (cells, samples): (&[Cell], usize),
+        pack: &Pack,
+        read: Option<PackRead>,
+        gathered: &mut BTreeMap<usize, Gathered>,
+        step: &mut Step<'_>,
+    ) -> Reached {
+        let vocab = self.decoder.config().vocab;
+        let mut read = read.map_or(Vec::new(), |read| read.pieces).into_iter();
         let mut reached = Reached::default();
-        for (piece, before) in pack.pieces.iter().zip(before) {
+        for piece in &pack.pieces {
             let cell = &cells[piece.cell];
-            let known = gathered
-                .entry(piece.cell)
-                .or_insert_with(|| Gathered::new(vocab));
-            let (rows, others) = rest.split_at(rest.len().min(piece.samples.len() * vocab));
-            rest = others;
-            let measured = match before {
-                Some(mut before) => {
+            let new = read.next();
+            let had = gathered.remove(&piece.cell);
+            let (known, measured) = match (self.known(cell, step.observer), new) {
+                (Some(mut before), _) => {
                     let end = piece.samples.end.min(before.samples.len());
+                    let mut known = had.unwrap_or_else(|| Gathered::new(vocab));
                     known.samples = before.samples[..end].to_vec();
-                    if end < samples.min(before.samples.len()) {
-                        continue;
-                    }
+                    let enough = end >= samples.min(before.samples.len());
                     before.samples.truncate(end);
-                    before
+                    (known, enough.then_some(before))
                 }
-                None => {
-                    known.add(rows, &self.readout)?;
-                    if known.samples.len() < samples {
-                        continue;
-                    }
-                    self.measured(cell, known)
+                (None, Some(new)) => {
+                    let known = match had {
+                        Some(mut known) => {
+                            known.follow(&new);
+                            known
+                        }
+                        None => new,
+                    };
+                    let enough = known.samples.len() >= samples;
+                    let measured = enough.then(|| self.measured(cell, &known));
+                    (known, measured)
                 }
+                (None, None) => continue,
+            };
+            let Some(measured) = measured else {
+                gathered.insert(piece.cell, known);
+                continue;
             };
             (step.store)(cell, &measured);
             reached.kind = cell.kind.name();
-            reached.cells.push(piece.cell);
+            reached.cells.push((piece.cell, known));
             reached.measured.push(measured);
         }
-        if logits.is_empty() {
-            step.flops_left -= pack.flops;
-        } else {
-            step.worked(pack.flops, began);
-        }
-        Ok(reached)
+        reached
     }
 
     fn measured(&self, cell: &Cell, gathered: &Gathered) -> MeasuredCell {
@@ -253,8 +306,8 @@ impl Sweep<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Reached {
     pub(crate) kind: &'static str,
-    /// Their indices, and what was measured of each.
-    pub(crate) cells: Vec<usize>,
+    /// Their indices with all that was read of them, and what was measured of each.
+    pub(crate) cells: Vec<(usize, Gathered)>,
     pub(crate) measured: Vec<MeasuredCell>,
 }
 
@@ -277,10 +330,14 @@ impl Step<'_> {
             total: self.total,
             seconds_left: self.pace.seconds(self.flops_left.max(0.0)),
         }));
-        if self.observer.cancelled() {
-            return Err(InstrumentError::Cancelled);
+        self.asked()
+    }
+
+    fn asked(&self) -> Result<()> {
+        match self.observer.cancelled() {
+            true => Err(InstrumentError::Cancelled),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 

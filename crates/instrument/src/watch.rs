@@ -1,12 +1,32 @@
 //! A probe that ends a pass when the person has cancelled the run.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use candle_core::Tensor;
 use whyfinder_experiment::{Part, Site};
 use whyfinder_model::network::{NodeId, NodeProbe};
 use whyfinder_model::{ModelError, Probe};
 
 use crate::error::{InstrumentError, Result};
-use crate::report::Observer;
+use crate::report::{Observer, Report};
+
+/// Stands in for the person where packs run side by side.
+#[derive(Debug, Default)]
+pub(crate) struct Halt(AtomicBool);
+
+impl Halt {
+    pub(crate) fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Observer for Halt {
+    fn report(&mut self, _report: Report) {}
+
+    fn cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Asks after each block of a language model and each operation of a restoration network, so that a long pass need not
 /// be waited for.

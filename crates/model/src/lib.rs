@@ -24,6 +24,7 @@ pub mod gradient;
 pub mod hub;
 pub mod intervene;
 pub mod kernel;
+pub mod lanes;
 pub mod language_model;
 #[cfg(test)]
 mod laws;

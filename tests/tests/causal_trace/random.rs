@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
+use whyfinder_experiment::Field;
 use whyfinder_instrument::{Budget, InstrumentError, measure};
 use whyfinder_model::config::{
     Activation, AttentionSpan, BlockForm, NormKind, Positions, RopeScaling, Rotary,
@@ -182,7 +183,9 @@ struct Question {
     window: usize,
     samples: usize,
     metric: &'static str,
-    tight: bool,
+    /// Memory, in times the least that there must be.
+    room: Option<u64>,
+    threads: usize,
 }
 
 fn question() -> impl Strategy<Value = Question> {
@@ -192,8 +195,9 @@ fn question() -> impl Strategy<Value = Question> {
     let metric = prop::sample::select(vec!["probability", "log-probability", "logit"]);
     let ends = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
     let sizes = (1usize..8, 1usize..4);
-    (tokens, ends, kinds, severed, metric, sizes, any::<bool>()).prop_map(
-        |(tokens, (a, b), kinds, severed, metric, (window, samples), tight)| {
+    let place = (prop::option::of(1u64..40), 1usize..5);
+    (tokens, ends, kinds, severed, metric, sizes, place).prop_map(
+        |(tokens, (a, b), kinds, severed, metric, (window, samples), (room, threads))| {
             // What is restored is not held as well.
             let severed = severed
                 .into_iter()
@@ -209,7 +213,8 @@ fn question() -> impl Strategy<Value = Question> {
                 window,
                 samples,
                 metric,
-                tight,
+                room,
+                threads,
             }
         },
     )
@@ -226,7 +231,7 @@ proptest! {
         asked in question(),
     ) {
         let model = random_model(family, layers, seed);
-        let Question { tokens, subject, kinds, severed, window, samples, metric, tight } = asked;
+        let Question { tokens, subject, kinds, severed, window, samples, metric, room, threads } = asked;
         let text = format!(
             r#"{{"instrument": "causal-trace", "model": "random", "seed": 3,
                 "input": {{"tokens": {tokens:?}, "subject_tokens": [{}, {}]}},
@@ -238,13 +243,22 @@ proptest! {
         let run = |experiment, bytes| {
             measure(&model, experiment, &mut Listener::default(), &Budget { bytes })
         };
-        let bytes = match (tight, run(&exact, 1)) {
-            (true, Err(InstrumentError::Memory { needed_bytes, .. })) => needed_bytes,
+        let bytes = match (room, run(&exact, 1)) {
+            (Some(times), Err(InstrumentError::Memory { needed_bytes, .. })) => times * needed_bytes,
             _ => u64::MAX,
+        };
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let outcome = pool.expect("threads").install(|| run(&exact, bytes).map(|run| run.fields));
+            outcome.expect("runs")
         };
         let plain = experiment(&text, &["trace.engine=plain"]);
         let plain = run(&plain, u64::MAX).expect("runs");
-        let exact = run(&exact, bytes).expect("runs");
+        let (side_by_side, exact) = (on(threads), run(&exact, bytes).expect("runs"));
+        // Written out, since NaN is not equal to itself.
+        let bits = |fields: &[Field]| format!("{fields:?}");
+        prop_assert_eq!(bits(&side_by_side), bits(&on(1)), "{} threads", threads);
+        prop_assert_eq!(bits(&side_by_side), bits(&exact.fields), "{} threads", threads);
         prop_assert!(exact.summary.passes <= plain.summary.passes);
         for field in plain.fields.iter().filter(|field| field.samples.is_some()) {
             let other = exact.field(&field.name).expect("both engines measure it");

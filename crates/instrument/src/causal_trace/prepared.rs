@@ -8,7 +8,7 @@ use crate::corruption::CorruptedInput;
 use crate::error::{InstrumentError, Result};
 use crate::estimates::Estimating;
 use crate::memory::{Budget, row_bytes, row_flops, tail_row_bytes, vector_bytes};
-use crate::packs::{Cut, Pack, packs};
+use crate::packs::{Cut, Pack, at_once, packs, share};
 use crate::question::Question;
 use crate::reference_runs::Needs;
 use crate::stopping::StopRule;
@@ -31,8 +31,11 @@ pub(super) struct Prepared {
     /// Bytes of what is kept of the reference runs.
     kept_bytes: u64,
     row_bytes: u64,
-    /// Bytes for one pack.
+    /// Bytes for one pack, and for all that are under way.
     pub(super) pack_bytes: u64,
+    pub(super) packs_bytes: u64,
+    /// Packs under way at a time.
+    at_once: usize,
     /// Where cells get their draws in rounds.
     pub(super) early: Option<Early>,
 }
@@ -108,12 +111,14 @@ pub(super) fn prepare(
     left = left
         .saturating_sub(early.map_or(0, |early| early.bytes))
         .max(least);
+    let device = model.decoder.device();
+    let pack_bytes = share(left, least, device);
     let cut = Cut {
         config,
         length: input.ids.len(),
         first: 0,
         samples: input.samples,
-        bytes: left,
+        bytes: pack_bytes,
     };
     let packs = match trace.engine {
         Engine::Exact => packs(&plan.run, cut),
@@ -129,6 +134,7 @@ pub(super) fn prepare(
     };
     Ok(Prepared {
         row_limit: usize::try_from(left / row).unwrap_or(usize::MAX),
+        at_once: at_once(&packs, left, device),
         packs,
         estimating,
         question,
@@ -137,7 +143,8 @@ pub(super) fn prepare(
         needs,
         kept_bytes,
         row_bytes: row,
-        pack_bytes: left,
+        pack_bytes,
+        packs_bytes: left,
         early,
     })
 }
@@ -181,10 +188,11 @@ impl Prepared {
         self.packs.iter().map(|pack| pack.flops).sum()
     }
 
-    /// Bytes at the widest place: the kept values and the largest batch.
+    /// Bytes at the widest place: the kept values and the largest batches side by side.
     pub(super) fn bytes(&self) -> u64 {
         let references = self.references().min(self.row_limit) as u64 * self.row_bytes;
-        let packs = self.packs.iter().map(|pack| pack.bytes).max().unwrap_or(0);
+        let largest = self.packs.iter().map(|pack| pack.bytes).max().unwrap_or(0);
+        let packs = largest.saturating_mul(self.at_once as u64);
         let estimates = self.estimating.map_or(0, |how| how.bytes);
         let early = self.early.map_or(0, |early| early.bytes);
         self.kept_bytes + references.max(packs + early).max(estimates)
