@@ -263,3 +263,63 @@ fn networks_that_are_compared_are_exported_side_by_side() {
         [("demo:denoise", effect()), ("demo:sr-local", effect())]
     );
 }
+
+/// What a script says that is written once it is there.
+fn script_at(stage: &mut Stage, path: &Path) -> String {
+    wait(stage, |s| {
+        let said = &s.window.state().state().said;
+        said.as_ref().is_some_and(|said| said.0.contains(".py"))
+    });
+    std::fs::read_to_string(path).expect("written")
+}
+
+#[test]
+fn the_dialog_writes_a_python_script_of_what_is_shown_with_all_that_it_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tower.py");
+    let mut stage = exporting(vec![Answer::Picked(path.clone())]);
+    stage.window.get_by_label("Python script…").click();
+    let text = script_at(&mut stage, &path);
+    assert!(
+        text.contains("(causal-trace)") && text.contains("Tarlithmi"),
+        "{text}"
+    );
+    for beside in ["tower.whyfinder.npz", "isles/model.safetensors"] {
+        assert!(folder.path().join(beside).is_file(), "{beside}");
+    }
+    assert!(stage.window.state().state().export.is_some());
+}
+
+#[test]
+fn the_palette_writes_a_script_of_the_question_before_anything_is_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("asked");
+    let open = ["demo:denoise"];
+    let answers = vec![Answer::Picked(path.clone())];
+    let mut stage = Stage::opening(1280.0, 800.0, 1.0, answers, &open);
+    stage.settle();
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    stage.window.run_steps(3);
+    stage
+        .window
+        .get_by_label_contains("Write a Python script")
+        .click();
+    let text = script_at(&mut stage, &folder.path().join("asked.py"));
+    assert!(
+        text.contains("(causal-effect-map)") || text.contains("(restore)"),
+        "{text}"
+    );
+    assert!(folder.path().join("denoise.safetensors").is_file());
+}
+
+#[test]
+fn a_script_that_cannot_be_written_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("written");
+    let mut stage = exporting(vec![Answer::Picked(file.join("tower.py"))]);
+    stage.window.get_by_label("Python script…").click();
+    wait(&mut stage, |s| s.window.state().state().notice.is_some());
+    let notice = stage.window.state().state().notice.clone().expect("one");
+    assert!(notice.title.contains("tower.py"), "{notice:?}");
+}

@@ -58,6 +58,7 @@ mod palette;
 mod predictions_panel;
 mod prompt_bar;
 mod remembered;
+mod script_file;
 mod settings_line;
 mod token_chips;
 mod top_bar;

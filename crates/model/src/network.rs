@@ -29,7 +29,9 @@ mod testing;
 pub use build::Builder;
 pub use extent::Extent;
 pub use forward::{NoNodeProbe, NodeProbe, forward};
-pub use image_model::{ImageModel, NetworkCard, is_network, network_file, open_network};
+pub use image_model::{
+    ImageModel, NetworkCard, is_network, network_file, network_tensors, open_network,
+};
 pub use lens::{Held, Lens};
 pub use node::{ConvolutionWeights, Network, Node, NodeId, Nonlinearity, Operation, Window};
 pub use reach::{Mask, Reach};

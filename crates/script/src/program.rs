@@ -47,17 +47,26 @@ impl Program {
 
     /// `NAME = value`, which is Python already.
     pub(crate) fn constant(&mut self, name: &str, value: impl AsRef<str>) {
-        self.constants.push(format!("{name} = {}", value.as_ref()));
+        self.define(format!("{name} = {}", value.as_ref()));
     }
 
     /// As [`Program::constant`], with a comment behind it.
     pub(crate) fn noted(&mut self, name: &str, value: impl AsRef<str>, note: &str) {
-        self.constants
-            .push(format!("{name} = {}  # {note}", value.as_ref()));
+        self.define(format!("{name} = {}  # {note}", value.as_ref()));
     }
 
+    fn define(&mut self, line: String) {
+        if !self.constants.contains(&line) {
+            self.constants.push(line);
+        }
+    }
+
+    /// Parts that are there already are not put in again.
     pub(crate) fn piece(&mut self, text: &str) {
-        self.pieces.push(text.trim_end().to_string());
+        let piece = text.trim_end().to_string();
+        if !self.pieces.contains(&piece) {
+            self.pieces.push(piece);
+        }
     }
 
     pub(crate) fn text(&self) -> String {

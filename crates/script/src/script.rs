@@ -12,7 +12,7 @@ use crate::facts::facts;
 use crate::language::Model;
 use crate::literal::{list, number32, text};
 use crate::program::Program;
-use crate::{run, trace};
+use crate::{image, run, trace};
 
 /// What is to be repeated.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ pub fn write(asked: &Asked<'_>) -> Result<Script, ScriptError> {
             let model = Model::find(&experiment.model, options)?;
             needs(&mut program, "numpy, torch, transformers");
             run::write(&mut program, experiment, run, &model, answered)?;
-            main = include_str!("../python/run_tail.py");
+            main = include_str!("../python/run_tail.py").to_string();
             beside.extend(model.files);
             makes = Box::new(|_| true);
         }
@@ -120,7 +120,7 @@ pub fn write(asked: &Asked<'_>) -> Result<Script, ScriptError> {
                 answered,
                 stem,
             )?);
-            main = include_str!("../python/trace.py");
+            main = include_str!("../python/trace.py").to_string();
             beside.extend(model.files);
             makes = Box::new(|field| trace::makes(trace, field));
         }
@@ -129,10 +129,17 @@ pub fn write(asked: &Asked<'_>) -> Result<Script, ScriptError> {
                 "Another program computed these numbers; its own code is what repeats them.",
             ));
         }
-        InstrumentSettings::Image { .. } => {
-            return Err(ScriptError::refused(format!(
-                "Experiments with the instrument \"{name}\" cannot be written as a Python script yet."
-            )));
+        InstrumentSettings::Image { input, method } => {
+            needs(
+                &mut program,
+                "numpy, pillow, torch and, for .safetensors, safetensors",
+            );
+            let (files, function) =
+                image::write(&mut program, experiment, input, method, stem, options)?;
+            beside.extend(files);
+            main = include_str!("../python/main_image.py")
+                .replace("= instrument(", &format!("= {function}("));
+            makes = Box::new(|_| true);
         }
     }
     if let Some(answered) = answered {
@@ -141,7 +148,7 @@ pub fn write(asked: &Asked<'_>) -> Result<Script, ScriptError> {
     program.piece(include_str!("../python/arguments.py"));
     program.piece(include_str!("../python/save.py"));
     program.piece(include_str!("../python/finish.py"));
-    program.piece(main);
+    program.piece(&main);
     Ok(Script {
         text: program.text(),
         beside,

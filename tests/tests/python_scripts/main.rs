@@ -7,10 +7,12 @@ use std::path::Path;
 use std::process::Command;
 
 use whyfinder_experiment::{Experiment, InstrumentSettings, Outcome, parse_experiment};
-use whyfinder_instrument::{Budget, measure};
+use whyfinder_instrument::{Budget, measure, measure_image};
+use whyfinder_model::network::open_network;
 use whyfinder_model::{OpenOptions, open};
 use whyfinder_script::{Answered, Asked, Script, ScriptError, write};
 
+mod images;
 mod language;
 #[path = "../support/listener.rs"]
 mod listener;
@@ -41,7 +43,10 @@ fn measured(experiment: &Experiment) -> Outcome {
     let (mut listener, budget) = (Listener::default(), Budget::UNLIMITED);
     let options = OpenOptions::default();
     let outcome = match &experiment.instrument {
-        InstrumentSettings::Image { .. } => unreachable!("no images yet"),
+        InstrumentSettings::Image { .. } => {
+            let model = open_network(&experiment.model, &options).expect("the network opens");
+            measure_image(&model, experiment, &mut listener, &budget)
+        }
         _ => {
             let model = open(&experiment.model, &options).expect("the model opens");
             measure(&model, experiment, &mut listener, &budget)

@@ -23,6 +23,7 @@ use super::open_files::Reading;
 use super::remembered::Remembered;
 use super::results::{RunResult, TraceResult};
 use super::scenes::{self, Scene};
+use super::script_file::Writing;
 use super::state::{Notice, NoticeAction, State};
 use super::theme::Theme;
 use super::view::View;
@@ -71,6 +72,8 @@ pub struct Application {
     pub(super) chosen_by_hand: bool,
     /// What draws and writes figures.
     pub(super) studio: Studio,
+    /// The Python script that is being written.
+    pub(super) script: Option<Writing>,
     /// The figure that the question was brought back from.
     pub(super) opened_figure: Option<Box<Origin>>,
     /// A file that is being read.
@@ -127,6 +130,7 @@ impl Application {
             last_ticket: 0,
             chosen_by_hand: false,
             studio: Studio::default(),
+            script: None,
             opened_figure: None,
             reading: None,
             gpu: map_gpu(creation),
@@ -208,6 +212,7 @@ impl Application {
                 Wanted::Numbers => self.open_path(ctx, &path),
                 Wanted::Tokens => self.take_tokens(path),
                 Wanted::Font => self.take_font(ctx, &path),
+                Wanted::SaveScript => self.write_script(ctx, path),
                 Wanted::SaveFigure(_) => {
                     self.apply_export(ctx, ExportCommand::WriteTo(path));
                 }
@@ -369,6 +374,7 @@ impl eframe::App for Application {
         self.take_dialog_answer(ctx);
         self.take_read_file(ctx);
         self.take_drawn_figures(ctx);
+        self.take_written_script(ctx);
         self.take_dropped_files(ctx);
         if self.tokenize_at.is_some_and(|at| ctx.time() >= at) {
             self.tokenize_now();

@@ -134,6 +134,10 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
             "Export a figure…".into(),
             Command::Export(ExportCommand::Open),
         ),
+        (
+            "Write a Python script…".into(),
+            Command::Export(ExportCommand::Script),
+        ),
         ("Copy the picture of the map".into(), Command::CopyPicture),
         ("Copy the numbers of the map".into(), Command::CopyNumbers),
         ("Reset the layout".into(), Command::ResetLayout),

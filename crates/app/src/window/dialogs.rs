@@ -36,6 +36,8 @@ pub enum Wanted {
     Tokens,
     /// Where a figure goes.
     SaveFigure(Format),
+    /// Where a Python script goes.
+    SaveScript,
 }
 
 impl Wanted {
@@ -51,6 +53,7 @@ impl Wanted {
             Wanted::Numbers => "Open another program's numbers",
             Wanted::Tokens => "Open a file of tokens",
             Wanted::SaveFigure(_) => "Write the figure",
+            Wanted::SaveScript => "Write the Python script",
         }
     }
 
@@ -58,6 +61,7 @@ impl Wanted {
     pub fn files(self) -> Option<(&'static str, &'static [&'static str])> {
         match self {
             Wanted::ModelFolder => None,
+            Wanted::SaveScript => Some(("Python", &["py"])),
             Wanted::Font => Some(("Fonts", &["ttf", "otf"])),
             Wanted::Numbers => Some((
                 "Numbers",
@@ -103,6 +107,9 @@ impl Dialogs for Native {
                 (Wanted::SaveFigure(format), _) => {
                     let name = format!("figure.{}", format.ending());
                     Box::pin(dialog.set_file_name(name).save_file())
+                }
+                (Wanted::SaveScript, _) => {
+                    Box::pin(dialog.set_file_name("experiment.py").save_file())
                 }
                 (_, None) => Box::pin(dialog.pick_folder()),
                 (_, Some((name, endings))) => {

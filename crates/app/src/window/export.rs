@@ -106,6 +106,9 @@ pub enum ExportCommand {
     /// Asks where the figure goes.
     Write,
     WriteTo(PathBuf),
+    /// Asks where a Python script goes: of the result that is shown first, of the latest one, or of the question where
+    /// nothing is measured yet.
+    Script,
 }
 
 impl Export {

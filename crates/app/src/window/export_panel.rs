@@ -144,6 +144,12 @@ fn file(ui: &mut Ui, theme: &Theme, export: &Export, said: &mut Vec<ExportComman
                 said.push(ExportCommand::Dpi(dpi));
             }
         }
+        let script = ui
+            .button("Python script…")
+            .on_hover_text("The experiment in plain PyTorch, for reviewers");
+        if script.clicked() {
+            said.push(ExportCommand::Script);
+        }
     });
 }
 

@@ -162,11 +162,13 @@ impl Application {
                 }
             }
             ExportCommand::WriteTo(path) => self.write_figure(ctx, path),
+            ExportCommand::Script => self.ask_for_script(ctx),
         }
     }
 
-    fn open_export(&mut self, ctx: &Context) {
-        let models = if let Some(imported) = &self.state.imported {
+    /// The models that what is on screen is about.
+    pub(super) fn models_shown(&self) -> Vec<String> {
+        if let Some(imported) = &self.state.imported {
             vec![imported.outcome.experiment.model.clone()]
         } else if self.state.is_about_images() {
             self.state.question.images.networks.clone()
@@ -176,8 +178,11 @@ impl Application {
                 .map(str::to_string)
                 .into_iter()
                 .collect()
-        };
-        let outcomes = self.state.finished.of(&models);
+        }
+    }
+
+    fn open_export(&mut self, ctx: &Context) {
+        let outcomes = self.state.finished.of(&self.models_shown());
         let sources = outcomes
             .iter()
             .map(|outcome| {

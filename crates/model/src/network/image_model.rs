@@ -10,7 +10,7 @@ use super::node::Network;
 use crate::error::{ModelError, Result};
 use crate::open::{OpenOptions, device_name, with_home};
 use crate::source::{Source, name_of};
-use crate::state_dict;
+use crate::state_dict::{self, StateDict};
 
 /// A restoration network, ready to run.
 #[derive(Clone, Debug)]
@@ -108,6 +108,14 @@ pub fn open_network(reference: &str, options: &OpenOptions) -> Result<ImageModel
         },
         network: recognised.network,
     })
+}
+
+/// The tensors that [`open_network`] makes a network of.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+pub fn network_tensors(reference: &str) -> Result<StateDict> {
+    state_dict::read(&locate(reference)?.0)
 }
 
 fn locate(reference: &str) -> Result<(Source, Option<PathBuf>, String)> {

@@ -1,0 +1,3 @@
+def degraded(truth):
+    """What the network sees: it is given."""
+    return read(IMAGE)

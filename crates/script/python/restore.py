@@ -1,0 +1,3 @@
+def restore(net, image, truth, output):
+    """One pass and nothing more."""
+    return {}, {}
