@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+#[path = "support/binary.rs"]
+mod binary;
+
+use binary::{Said, command, heard, whyfinder};
 use serde_json::Value;
 use tempfile::TempDir;
 use whyfinder_experiment::{Outcome, read_result};
@@ -12,51 +15,6 @@ const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../tests/fixtures/parity/gpt2"
 );
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
-    }
-
-    /// The one sentence of a command that came to nothing.
-    fn complaint(&self, code: i32) -> &str {
-        assert_eq!(self.code, code, "{}", self.err);
-        assert_eq!(self.out, "");
-        assert_eq!(self.err.trim_end().lines().count(), 1, "{}", self.err);
-        self.err.trim_end()
-    }
-}
-
-fn whyfinder(folder: &Path, words: &[&str]) -> Said {
-    heard(command(folder, words))
-}
-
-fn command(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_whyfinder"));
-    command
-        .args(words)
-        .current_dir(folder)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .env_remove("RAYON_NUM_THREADS");
-    command
-}
-
-fn heard(mut command: Command) -> Said {
-    let output = command.output().expect("the binary starts");
-    let text = |bytes| String::from_utf8(bytes).expect("the program speaks UTF-8");
-    Said {
-        code: output.status.code().expect("it ended by itself"),
-        out: text(output.stdout),
-        err: text(output.stderr),
-    }
-}
 
 /// A folder with `run.toml` and `trace.toml` about the tiny random GPT-2.
 fn folder() -> TempDir {

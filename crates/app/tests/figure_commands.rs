@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+#[path = "support/binary.rs"]
+mod binary;
+
+use binary::{Said, whyfinder};
 use tempfile::TempDir;
 use whyfinder_experiment::read_result;
 use whyfinder_figure::read_origin;
@@ -12,23 +15,6 @@ const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../tests/fixtures/parity/gpt2"
 );
-
-/// Exit code, standard output and standard error.
-fn whyfinder(folder: &Path, words: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_whyfinder"))
-        .args(words)
-        .current_dir(folder)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .output()
-        .expect("the binary starts");
-    let text = |bytes| String::from_utf8(bytes).expect("the program speaks UTF-8");
-    (
-        output.status.code().expect("it ended by itself"),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
@@ -48,7 +34,7 @@ fn traced() -> TempDir {
                  [input]\nprompt = \"The lighthouse of Varn\"\nsubject = \"lighthouse\"\n\
                  [corruption]\nkind = \"noise\"\nsamples = 3\n[trace]\nwindow = 2\n";
     fs::write(folder.path().join("trace.toml"), trace).expect("writes");
-    let (code, _, err) = whyfinder(folder.path(), &["run", "trace.toml", "--out", "out"]);
+    let Said { code, err, .. } = whyfinder(folder.path(), &["run", "trace.toml", "--out", "out"]);
     assert_eq!(code, 0, "{err}");
     folder
 }
@@ -76,7 +62,7 @@ fn a_result_is_drawn_in_every_format_and_verified() {
             "--dpi",
             "100",
         ];
-        let (code, out, err) = whyfinder(folder.path(), &words);
+        let Said { code, out, err } = whyfinder(folder.path(), &words);
         assert_eq!(code, 0, "{name}: {err}");
         assert!(out.contains(name) && out.contains("17.4 x"), "{out}");
         assert!(at(name).metadata().expect("written").len() > 100);
@@ -87,7 +73,7 @@ fn a_result_is_drawn_in_every_format_and_verified() {
     assert_eq!(origin.sources[0].provenance, outcome.provenance);
     assert_eq!(origin.sources[0].provenance.model_digest.len(), 64);
     for name in ["f.svg", "f.pdf", "f.png"] {
-        let (code, out, err) = whyfinder(folder.path(), &["verify", name]);
+        let Said { code, out, err } = whyfinder(folder.path(), &["verify", name]);
         assert_eq!(code, 0, "{name}: {err}");
         assert!(out.contains("The numbers of the figure hold."), "{out}");
         assert!(
@@ -99,7 +85,7 @@ fn a_result_is_drawn_in_every_format_and_verified() {
     let like = [
         "figure", "out", "--like", "f.pdf", "--font", "serif", "--out", "g.svg",
     ];
-    let (code, out, err) = whyfinder(folder.path(), &like);
+    let Said { code, out, err } = whyfinder(folder.path(), &like);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("17.4 x"), "{out}");
 }
@@ -107,7 +93,7 @@ fn a_result_is_drawn_in_every_format_and_verified() {
 #[test]
 fn numbers_that_no_longer_hold_and_models_that_are_gone_are_told() {
     let folder = traced();
-    let (code, _, err) = whyfinder(folder.path(), &["figure", "out", "--out", "f.pdf"]);
+    let Said { code, err, .. } = whyfinder(folder.path(), &["figure", "out", "--out", "f.pdf"]);
     assert_eq!(code, 0, "{err}");
     let weights = folder.path().join("model/model.safetensors");
     let mut bytes = fs::read(&weights).expect("reads");
@@ -117,13 +103,13 @@ fn numbers_that_no_longer_hold_and_models_that_are_gone_are_told() {
         number[2] ^= 0x10;
     }
     fs::write(&weights, bytes).expect("writes");
-    let (code, out, err) = whyfinder(folder.path(), &["verify", "f.pdf", "--json"]);
+    let Said { code, out, err } = whyfinder(folder.path(), &["verify", "f.pdf", "--json"]);
     assert_eq!(code, 1, "{out}{err}");
     let said: serde_json::Value = serde_json::from_str(out.trim()).expect("JSON");
     assert_eq!(said["same_weights"], false);
     assert_eq!(said["same_tokenizer"], true);
     assert_eq!(said["fields"][0]["holds"], false);
-    let (_, out, err) = whyfinder(folder.path(), &["verify", "f.pdf"]);
+    let Said { out, err, .. } = whyfinder(folder.path(), &["verify", "f.pdf"]);
     assert!(
         out.contains("another one (") && out.contains("does not hold: at most"),
         "{out}"
@@ -144,7 +130,7 @@ fn numbers_that_no_longer_hold_and_models_that_are_gone_are_told() {
             .clone()
     };
     fs::remove_dir_all(folder.path().join("model")).expect("removes");
-    let (code, _, err) = whyfinder(folder.path(), &["verify", "f.pdf"]);
+    let Said { code, err, .. } = whyfinder(folder.path(), &["verify", "f.pdf"]);
     assert_eq!(code, 2, "{err}");
     assert!(
         err.contains("not at hand") && err.contains(&digest),
@@ -186,18 +172,37 @@ fn what_cannot_be_meant_ends_with_two_and_a_sentence() {
             &["figure", "out", "--out", "f.pdf", "--theme", "blue"],
             "light or dark",
         ),
+        (&["figure", "out", "--out", "f.png", "--dpi", "0"], "--dpi"),
+        (
+            &["figure", "out", "--out", "f.png", "--dpi", "nan"],
+            "--dpi",
+        ),
+        (
+            &[
+                "figure", "out", "--out", "f.png", "--dpi", "9600", "--width", "40cm",
+            ],
+            "dots per inch",
+        ),
+        (
+            &["figure", "out", "--out", "f.pdf", "--font", "trace.toml"],
+            "trace.toml",
+        ),
+        (
+            &["figure", "out", "--out", "f.pdf", "--font", "gone.ttf"],
+            "gone.ttf",
+        ),
         (
             &["verify", "plain.png"],
             "no SVG, PDF or PNG that Whyfinder wrote",
         ),
         (&["verify", "gone.pdf"], "gone.pdf"),
     ] {
-        let (code, out, err) = whyfinder(folder.path(), words);
+        let Said { code, out, err } = whyfinder(folder.path(), words);
         assert_eq!((code, out.as_str()), (2, ""), "{words:?}: {err}");
         assert_eq!(err.trim_end().lines().count(), 1, "{err}");
         assert!(err.contains(said), "{words:?}: {err}");
     }
-    let (code, out, _) = whyfinder(folder.path(), &["figure", "out", "--list"]);
+    let Said { code, out, .. } = whyfinder(folder.path(), &["figure", "out", "--list"]);
     assert_eq!(code, 0);
     assert!(out.contains("out: residual.lines\n"), "{out}");
 }

@@ -190,7 +190,7 @@ pub(crate) fn telling_head(outcome: &Outcome) -> Option<(usize, usize)> {
 
 /// Row and column of the tile in which the last query attends most to one key other than the first and itself, for
 /// much attention to the first token or to oneself says little. With fewer than three tokens, to any key.
-pub fn strongest_head(atlas: &MapArray) -> (usize, usize) {
+pub(crate) fn strongest_head(atlas: &MapArray) -> (usize, usize) {
     let shape = atlas.shape();
     let weight = |tile: usize| {
         let last = shape.height.saturating_sub(1);

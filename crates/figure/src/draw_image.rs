@@ -48,13 +48,7 @@ pub(crate) fn over(
         .filter(|r| r.shape() == field.shape())
         .map(|r| r.values.iter().map(|v| *v > 0.5).collect::<Vec<bool>>())
         .filter(|r| r.contains(&false) && ground.is_some());
-    let labels = |axis: usize| Labels {
-        name: field.axes[axis].name.clone(),
-        texts: (0..field.axes[axis].len())
-            .map(|i| field.axes[axis].labels.text(i))
-            .collect(),
-        ..Labels::default()
-    };
+    let labels = |axis: usize| Labels::of(&field.axes[axis]);
     let mut details = Vec::new();
     if reach.is_some() {
         details.push("dashed: what can reach the region".to_string());

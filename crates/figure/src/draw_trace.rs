@@ -64,10 +64,7 @@ pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Dra
             rows: tokens(outcome, field),
             columns: Labels {
                 name: "layer".into(),
-                texts: (0..field.axes[1].len())
-                    .map(|i| field.axes[1].labels.text(i))
-                    .collect(),
-                ..Labels::default()
+                ..Labels::of(&field.axes[1])
             },
             map,
             errors: field.effect_errors().map(<[f32]>::to_vec),

@@ -42,13 +42,7 @@ pub(crate) fn part(
         (Some(x), Some(y)) => Some([x, y, 1.0, 1.0]),
         _ => None,
     };
-    let labels = |axis: usize| Labels {
-        name: field.axes[axis].name.clone(),
-        texts: (0..field.axes[axis].len())
-            .map(|i| field.axes[axis].labels.text(i))
-            .collect(),
-        ..Labels::default()
-    };
+    let labels = |axis: usize| Labels::of(&field.axes[axis]);
     let layer = layer_name(&field.name);
     Ok(Some(Drawing {
         title: format!(
@@ -104,11 +98,7 @@ pub(crate) fn tiles(
                 texts: vec![String::new()],
                 ..Labels::default()
             },
-            columns: Labels {
-                name: field.axes[0].name.clone(),
-                texts: (0..columns).map(|i| field.axes[0].labels.text(i)).collect(),
-                ..Labels::default()
-            },
+            columns: Labels::of(&field.axes[0]),
             inner: [field.axes[1].name.clone(), field.axes[2].name.clone()],
             map,
             marked: None,

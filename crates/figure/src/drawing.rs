@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use whyfinder_experiment::Field;
+use whyfinder_experiment::{Axis, Field};
 use whyfinder_paint::{Colour, Image, MapArray, MapStyle, PaintError, flag};
 
 /// One panel's content.
@@ -39,6 +39,17 @@ pub struct Labels {
     pub tokens: bool,
     /// The subject.
     pub marked: Range<usize>,
+}
+
+impl Labels {
+    /// An axis of a field as it is.
+    pub(crate) fn of(axis: &Axis) -> Self {
+        Self {
+            name: axis.name.clone(),
+            texts: (0..axis.len()).map(|i| axis.labels.text(i)).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Cells in rows and columns.

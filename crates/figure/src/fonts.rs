@@ -49,7 +49,7 @@ const REMEMBERED: usize = 50_000;
 
 /// The typefaces of one figure.
 #[derive(Clone)]
-pub struct Fonts {
+pub(crate) struct Fonts {
     database: Arc<fontdb::Database>,
     /// The family of words that are no tokens.
     family: String,
@@ -69,7 +69,7 @@ impl Fonts {
     ///
     /// # Errors
     /// If the file cannot be read or is no font.
-    pub fn named(name: &str) -> Result<Self, FigureError> {
+    pub(crate) fn named(name: &str) -> Result<Self, FigureError> {
         match name.trim() {
             "sans" | "" => {
                 return Ok(Self::with(

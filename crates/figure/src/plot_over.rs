@@ -1,6 +1,6 @@
 //! A map over a picture, with the region that is asked about.
 
-use whyfinder_paint::{Colour, MapArray, MapShape};
+use whyfinder_paint::{Colour, Edge, MapArray, MapShape, edges_of};
 
 use crate::drawing::{Over, Scale};
 use crate::pen::{HAIRLINE, Pen};
@@ -101,43 +101,22 @@ fn contour(
     frame: [f32; 4],
 ) {
     let (rows, columns) = (shape.height, shape.width);
-    let inside =
-        |row: usize, column: usize| reach.get(row * columns + column).copied().unwrap_or(false);
-    let corner = |row: usize, column: usize| {
+    let corner = |[column, row]: [usize; 2]| {
         [
             (at[0] + column as f32 * cell[0]).min(frame[0] + frame[2]),
             (at[1] + row as f32 * cell[1]).min(frame[1] + frame[3]),
         ]
     };
-    let mut lines = Vec::new();
-    // Steps in a row are one line, so that its dashes run on.
-    for row in 1..rows {
-        let mut start = None;
-        for column in 0..=columns {
-            let edge = column < columns && inside(row, column) != inside(row - 1, column);
-            match (edge, start) {
-                (true, None) => start = Some(column),
-                (false, Some(from)) => {
-                    lines.push([corner(row, from), corner(row, column)]);
-                    start = None;
-                }
-                _ => {}
-            }
-        }
-    }
-    for column in 1..columns {
-        let mut start = None;
-        for row in 0..=rows {
-            let edge = row < rows && inside(row, column) != inside(row, column - 1);
-            match (edge, start) {
-                (true, None) => start = Some(row),
-                (false, Some(from)) => {
-                    lines.push([corner(from, column), corner(row, column)]);
-                    start = None;
-                }
-                _ => {}
-            }
-        }
-    }
+    let at_the_border = |edge: &Edge| {
+        let along = |side: usize, end: usize| {
+            edge.from[side] == edge.to[side] && [0, end].contains(&edge.from[side])
+        };
+        along(0, columns) || along(1, rows)
+    };
+    let lines = edges_of(reach, columns)
+        .iter()
+        .filter(|edge| !at_the_border(edge))
+        .map(|edge| [corner(edge.from), corner(edge.to)])
+        .collect();
     pen.segments(lines, Stroke::new(REACH, 0.6).dashed(2.0, 1.5));
 }

@@ -6,31 +6,31 @@ use whyfinder_paint::{Colour, Image};
 
 /// Shapes on a page, in points of 1/72 inch, y down.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scene {
-    pub width: f32,
-    pub height: f32,
-    pub ground: Option<Colour>,
-    pub shapes: Vec<Shape>,
+pub(crate) struct Scene {
+    pub(crate) width: f32,
+    pub(crate) height: f32,
+    pub(crate) ground: Option<Colour>,
+    pub(crate) shapes: Vec<Shape>,
     /// Where each panel's plot lies.
-    pub panels: Vec<PanelFrame>,
+    pub(crate) panels: Vec<PanelFrame>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PanelFrame {
+pub(crate) struct PanelFrame {
     /// Baseline of the panel's heading: x, y.
-    pub heading: [f32; 2],
+    pub(crate) heading: [f32; 2],
     /// x, y, width, height.
-    pub plot: [f32; 4],
+    pub(crate) plot: [f32; 4],
     /// Upper left corner and width of its colour bar, where it has one of its own or is the first of a shared one.
-    pub bar: Option<[f32; 3]>,
+    pub(crate) bar: Option<[f32; 3]>,
     /// Room for the words under that bar, where they are said here.
-    pub words: Option<f32>,
+    pub(crate) words: Option<f32>,
     /// Whether its rows are labelled, not only those of the panel to its left.
-    pub labelled: bool,
+    pub(crate) labelled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
+pub(crate) enum Shape {
     Rect {
         x: f32,
         y: f32,
@@ -63,11 +63,11 @@ pub enum Shape {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stroke {
-    pub colour: Colour,
-    pub width: f32,
+pub(crate) struct Stroke {
+    pub(crate) colour: Colour,
+    pub(crate) width: f32,
     /// Lengths of dashes and gaps; solid if zero.
-    pub dash: [f32; 2],
+    pub(crate) dash: [f32; 2],
 }
 
 impl Stroke {
@@ -88,16 +88,16 @@ impl Stroke {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Text {
-    pub x: f32,
-    pub y: f32,
-    pub look: TextLook,
-    pub text: String,
+pub(crate) struct Text {
+    pub(crate) x: f32,
+    pub(crate) y: f32,
+    pub(crate) look: TextLook,
+    pub(crate) text: String,
 }
 
 /// Which of the figure's typefaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Face {
+pub(crate) enum Face {
     Plain,
     Bold,
     Mono,
@@ -107,7 +107,7 @@ pub enum Face {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
@@ -115,13 +115,13 @@ pub enum Anchor {
 
 /// How a line of text looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TextLook {
-    pub face: Face,
-    pub size: f32,
-    pub colour: Colour,
-    pub anchor: Anchor,
+pub(crate) struct TextLook {
+    pub(crate) face: Face,
+    pub(crate) size: f32,
+    pub(crate) colour: Colour,
+    pub(crate) anchor: Anchor,
     /// Degrees, clockwise, about the text's anchor.
-    pub turned: f32,
+    pub(crate) turned: f32,
 }
 
 impl TextLook {

@@ -2,7 +2,7 @@
 
 /// A token's text with leading spaces as `␣`, line ends as `⏎`, tabs as `⇥` and other control characters as their
 /// pictures; `∅` if it has no text at all.
-pub fn shown(token: &str) -> String {
+pub(crate) fn shown(token: &str) -> String {
     let body = token.trim_start_matches(' ');
     let mut text = "␣".repeat(token.len() - body.len());
     for c in body.chars() {
@@ -18,7 +18,7 @@ pub fn shown(token: &str) -> String {
 }
 
 /// As [`shown`], cut to at most `columns` columns of a monospaced font, the last being `…`.
-pub fn short(token: &str, columns: usize) -> String {
+pub(crate) fn short(token: &str, columns: usize) -> String {
     let text = shown(token);
     if text.chars().map(columns_of).sum::<usize>() <= columns {
         return text;

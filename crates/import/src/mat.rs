@@ -57,7 +57,8 @@ pub(crate) fn read(bytes: &[u8], limits: Limits) -> Result<Contents, ImportError
                     .saturating_add(BESIDE);
                 inflated = decompress_to_vec_zlib_with_limit(element.data, room).map_err(|e| {
                     ImportError::refused(format!(
-                        "A variable of the file cannot be unpacked, or needs more memory than is taken for a file ({e:?})."
+                        "A variable of the file cannot be unpacked, or needs more memory than is taken for a file ({:?}).",
+                        e.status
                     ))
                 })?;
                 let mut inner = Cursor {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use whyfinder_experiment::{Experiment, InstrumentSettings, Outcome, parse_experiment};
-use whyfinder_instrument::{Budget, measure, measure_image};
+use whyfinder_instrument::{Budget, measure};
 use whyfinder_model::network::open_network;
 use whyfinder_model::{OpenOptions, open};
 use whyfinder_script::{Answered, Asked, Script, ScriptError, write};
@@ -40,19 +40,19 @@ fn script(experiment: &Experiment, answered: Option<&Answered>) -> Result<Script
 }
 
 fn measured(experiment: &Experiment) -> Outcome {
-    let (mut listener, budget) = (Listener::default(), Budget::UNLIMITED);
     let options = OpenOptions::default();
-    let outcome = match &experiment.instrument {
+    match &experiment.instrument {
         InstrumentSettings::Image { .. } => {
             let model = open_network(&experiment.model, &options).expect("the network opens");
-            measure_image(&model, experiment, &mut listener, &budget)
+            listener::run(&model, experiment)
         }
         _ => {
             let model = open(&experiment.model, &options).expect("the model opens");
-            measure(&model, experiment, &mut listener, &budget)
+            let mut listener = Listener::default();
+            let outcome = measure(&model, experiment, &mut listener, &Budget::UNLIMITED);
+            outcome.unwrap_or_else(|e| panic!("{e}"))
         }
-    };
-    outcome.unwrap_or_else(|e| panic!("{e}"))
+    }
 }
 
 fn python() -> String {

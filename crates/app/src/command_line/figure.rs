@@ -13,12 +13,18 @@ use super::command_error::CommandError;
 use super::elsewhere::{asked, read_answer};
 use super::say::say;
 
+/// Dots per inch of a PNG: fewer show nothing, more no printer has.
+const LEAST_DPI: f32 = 10.0;
+const MOST_DPI: f32 = 9600.0;
+
 impl From<FigureError> for CommandError {
     fn from(error: FigureError) -> Self {
         match error {
-            FigureError::Asked(_) | FigureError::NothingToDraw { .. } | FigureError::Paint(_) => {
-                Self::bad_request(error)
-            }
+            FigureError::Asked(_)
+            | FigureError::NothingToDraw { .. }
+            | FigureError::Paint(_)
+            | FigureError::Font { .. }
+            | FigureError::TooLarge { .. } => Self::bad_request(error),
             error => Self::failed(error),
         }
     }
@@ -45,6 +51,12 @@ pub(crate) fn figure(arguments: &arguments::Figure) -> Result<(), CommandError> 
         ));
     };
     let format = Format::of(out)?;
+    if !(LEAST_DPI..=MOST_DPI).contains(&arguments.dpi) {
+        return Err(CommandError::bad_request(format!(
+            "A picture of {} dots per inch cannot be made; set --dpi to a number from {LEAST_DPI} to {MOST_DPI}.",
+            arguments.dpi
+        )));
+    }
     let description = describe(arguments, &outcomes)?;
     let names = names(&outcomes);
     let sources: Vec<Source<'_>> = outcomes

@@ -1,7 +1,7 @@
 //! Effects of blocks over the picture that they were measured on.
 
 use egui::{CursorIcon, PointerButton, Response, Role, Sense, Ui, vec2};
-use whyfinder_paint::{ColourMap, MapArray, MapShape, MapStyle, flag};
+use whyfinder_paint::{ColourMap, MapArray, MapShape, MapStyle, edges_of, flag};
 
 use super::accessible::describe;
 use super::cell_ink::{self, CellText};
@@ -12,7 +12,7 @@ use super::painted_map::{self, Picture};
 use super::picture_frame::PictureFrame;
 use super::raster::Raster;
 use super::raster_paint::{Treatment, paint_raster};
-use super::reach_contour::{dashed, edges_of};
+use super::reach_contour::dashed;
 use super::readout::{self, Readout};
 use super::region::Region;
 use super::region_box::{region_box, window_outlines};

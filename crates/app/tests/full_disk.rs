@@ -1,0 +1,202 @@
+//! Nothing half written, with the real binary: a disk without room, folders that cannot be written, names that are
+//! taken, and files that change while they are read.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[path = "support/binary.rs"]
+mod binary;
+
+use binary::{Said, heard, whyfinder};
+use tempfile::TempDir;
+
+const MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/fixtures/parity/gpt2"
+);
+
+/// Trace, result and figure of the tiny random GPT-2, in a folder.
+fn made() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = format!(
+        "instrument = \"causal-trace\"\nmodel = {MODEL:?}\nseed = 3\n\
+         [input]\nprompt = \"The lighthouse of Varn\"\nsubject = \"lighthouse\"\n\
+         [corruption]\nsamples = 3\n[trace]\nwindow = 2\n"
+    );
+    fs::write(folder.path().join("trace.toml"), trace).expect("writes");
+    for words in WRITERS {
+        let said = whyfinder(folder.path(), words);
+        assert_eq!(said.code, 0, "{words:?}: {}", said.err);
+    }
+    folder
+}
+
+/// Whatever writes files.
+const WRITERS: [&[&str]; 6] = [
+    &["run", "trace.toml", "--out", "out"],
+    &["figure", "out", "--out", "figure.pdf"],
+    &["figure", "out", "--out", "figure.svg"],
+    &["figure", "out", "--out", "figure.png"],
+    &["figure", "out", "--out", "numbers.csv"],
+    &["script", "out", "--out", "script.py"],
+];
+
+/// Every file below a folder with its content.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("lists").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all.extend(contents(&path));
+        } else {
+            let bytes = fs::read(&path).expect("reads");
+            all.insert(path, bytes);
+        }
+    }
+    all
+}
+
+/// The binary where no file may grow beyond `kilobytes`, which is what a full disk looks like to a writer.
+fn without_room(folder: &Path, kilobytes: usize, words: &[&str]) -> Said {
+    let mut command = Command::new("bash");
+    command
+        .arg("-c")
+        .arg(format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\""))
+        .arg("bash")
+        .arg(env!("CARGO_BIN_EXE_whyfinder"))
+        .args(words)
+        .current_dir(folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY");
+    heard(command)
+}
+
+#[test]
+fn a_disk_without_room_leaves_every_old_file_as_it_was() {
+    let folder = made();
+    let before = contents(folder.path());
+    for words in WRITERS {
+        for kilobytes in [0, 1] {
+            let said = without_room(folder.path(), kilobytes, words);
+            if said.code == 0 {
+                // So little was written that it fitted.
+                assert!(kilobytes > 0, "{words:?}");
+                continue;
+            }
+            assert_eq!(said.code, 1, "{words:?}: {}", said.err);
+            let last = said.err.trim_end().lines().last().unwrap_or_default();
+            assert!(last.contains("File too large"), "{words:?}: {}", said.err);
+            assert!(last.contains("Path: ") || last.ends_with('.'), "{last}");
+        }
+    }
+    let after = contents(folder.path());
+    let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&after), names(&before), "nothing is left behind");
+    for (path, bytes) in &before {
+        let same = path.parent().is_some_and(|p| p.ends_with("out")) || after[path] == *bytes;
+        assert!(same, "{}", path.display());
+    }
+    // A result carries its date, so another run differs; what is there can be read whole.
+    whyfinder_experiment::read_result(&folder.path().join("out")).expect("a whole result");
+}
+
+#[test]
+fn folders_that_cannot_be_written_are_said() {
+    let folder = made();
+    let before = contents(folder.path());
+    for name in ["/proc/whyfinder", "trace.toml/deeper"] {
+        for words in WRITERS {
+            let mut words = words.to_vec();
+            let at = words.len() - 1;
+            let out = format!("{name}/{}", words[at]);
+            words[at] = &out;
+            let said = whyfinder(folder.path(), &words);
+            let complaint = said.complaint(1);
+            assert!(complaint.contains(name), "{words:?}: {complaint}");
+        }
+    }
+    assert_eq!(contents(folder.path()), before);
+}
+
+#[test]
+fn a_folder_of_the_files_name_is_not_replaced() {
+    let folder = made();
+    for words in &WRITERS[1..] {
+        let mut words = words.to_vec();
+        let at = words.len() - 1;
+        let taken = format!("taken-{}", words[at]);
+        let inside = folder.path().join(&taken).join("inside.txt");
+        fs::create_dir(folder.path().join(&taken)).expect("a folder");
+        fs::write(&inside, "kept").expect("writes");
+        words[at] = &taken;
+        let said = whyfinder(folder.path(), &words);
+        assert_eq!(said.code, 1, "{words:?}: {}", said.err);
+        assert!(said.err.contains(&taken), "{}", said.err);
+        assert_eq!(fs::read_to_string(&inside).expect("reads"), "kept");
+    }
+    assert!(
+        contents(folder.path())
+            .keys()
+            .all(|path| !path.to_string_lossy().contains(".whyfinder-")),
+        "no temporary file is left"
+    );
+}
+
+#[test]
+fn a_file_that_exists_is_replaced_as_a_whole() {
+    let folder = made();
+    for name in ["figure.svg", "script.py"] {
+        fs::write(folder.path().join(name), "x".repeat(5_000_000)).expect("writes");
+    }
+    for words in [WRITERS[2], WRITERS[5]] {
+        assert_eq!(whyfinder(folder.path(), words).code, 0);
+    }
+    let svg = fs::read_to_string(folder.path().join("figure.svg")).expect("reads");
+    assert!(
+        svg.ends_with("</svg>\n") || svg.ends_with("</svg>"),
+        "{}",
+        svg.len()
+    );
+    let script = fs::read_to_string(folder.path().join("script.py")).expect("reads");
+    assert!(script.ends_with("    main()\n"));
+}
+
+#[test]
+fn inputs_that_shrink_or_vanish_are_said() {
+    let folder = made();
+    let model = folder.path().join("model");
+    fs::create_dir(&model).expect("a folder");
+    for entry in fs::read_dir(MODEL).expect("lists").flatten() {
+        fs::copy(entry.path(), model.join(entry.file_name())).expect("copies");
+    }
+    let weights = model.join("model.safetensors");
+    let whole = fs::read(&weights).expect("reads");
+    for length in [whole.len() - 1, whole.len() / 2, 9, 0] {
+        fs::write(&weights, &whole[..length]).expect("writes");
+        let words = [
+            "run",
+            "trace.toml",
+            "--out",
+            "other",
+            "--set",
+            "model=model",
+        ];
+        let said = whyfinder(folder.path(), &words);
+        let complaint = said.complaint(2);
+        assert!(complaint.contains("model.safetensors"), "{complaint}");
+    }
+    let result = folder.path().join("out/result.npz");
+    let whole = fs::read(&result).expect("reads");
+    fs::write(&result, &whole[..whole.len() / 2]).expect("writes");
+    for words in &WRITERS[1..] {
+        let said = whyfinder(folder.path(), words);
+        let complaint = said.complaint(2);
+        assert!(
+            complaint.contains("result.npz") || complaint.contains("Path: out"),
+            "{complaint}"
+        );
+    }
+}
