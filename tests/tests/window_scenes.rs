@@ -163,7 +163,10 @@ fn a_broken_folder_is_refused_with_the_workers_sentence_and_the_model_stays() {
     wait(&mut window, "the bundled model", |a| {
         a.state().model.open.is_some()
     });
-    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::O);
+    window.key_press_modifiers(
+        egui::Modifiers::COMMAND | egui::Modifiers::SHIFT,
+        egui::Key::O,
+    );
     window.run_steps(2);
     wait(&mut window, "the refusal", |a| a.state().notice.is_some());
     window.get_by_label_contains("Could not open");

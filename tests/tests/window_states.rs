@@ -113,7 +113,9 @@ fn empty_and_failed_states_can_be_drawn() {
     stage.window.key_press(Key::Escape);
     stage.settle();
     both(&mut stage, "empty");
-    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    stage
+        .window
+        .key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::O);
     stage.settle();
     both(&mut stage, "notice");
     stage.window.get_by_label("Dismiss").click();

@@ -296,7 +296,9 @@ fn a_new_run_cancels_the_old_one() {
 fn a_broken_folder_says_so_and_the_open_model_stays() {
     let folder = std::path::PathBuf::from("/models/broken-one");
     let mut stage = Stage::new(1280.0, 720.0, 1.0, vec![Answer::Picked(folder)]);
-    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    stage
+        .window
+        .key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::O);
     stage.settle();
     stage
         .window
@@ -317,7 +319,9 @@ fn a_broken_folder_says_so_and_the_open_model_stays() {
 #[test]
 fn a_system_without_dialogs_says_what_else_works() {
     let mut stage = Stage::new(1280.0, 720.0, 1.0, vec![Answer::NoDialog]);
-    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    stage
+        .window
+        .key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::O);
     stage.settle();
     stage
         .window
@@ -331,7 +335,9 @@ fn opening_another_model_clears_the_old_ones_numbers() {
     stage.window.get_by_label_contains(FACT).click();
     stage.settle();
     stage.finish();
-    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    stage
+        .window
+        .key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::O);
     stage.settle();
     stage.window.get_by_label("Model other");
     let state = stage.window.state().state();

@@ -33,6 +33,7 @@ pub(crate) mod recorded_atlas;
 pub mod region;
 pub mod region_box;
 pub mod sample_strip;
+pub(crate) mod signed_grid;
 pub mod swipe;
 pub mod tile_shelf;
 pub(crate) mod tiled_head;

@@ -18,8 +18,10 @@ pub mod fonts;
 pub mod images;
 pub mod imports;
 pub mod layout;
+pub mod lineage;
 pub mod question;
 pub mod results;
+pub mod saving;
 pub mod scenes;
 pub mod selection;
 pub mod state;
@@ -40,6 +42,7 @@ mod events;
 mod export_panel;
 mod export_studio;
 mod field_panel;
+mod file_menu;
 mod foot;
 mod fuzzy;
 mod gallery;
@@ -96,6 +99,8 @@ pub enum OpenError {
 }
 
 const TITLE: &str = "Whyfinder";
+/// Names the folder of what is remembered.
+const APP_ID: &str = "whyfinder";
 
 const ICON: &[u8] = include_bytes!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -120,7 +125,7 @@ pub fn open_with(
         viewport: egui::ViewportBuilder::default()
             .with_icon(icon)
             .with_title(TITLE)
-            .with_app_id("whyfinder")
+            .with_app_id(APP_ID)
             .with_inner_size([1440.0, 900.0])
             .with_min_inner_size([960.0, 600.0])
             .with_drag_and_drop(true),
@@ -138,11 +143,15 @@ pub fn open_with(
             let background = spawn(Arc::new(move || ctx.request_repaint_after(pause)));
             let dialogs = Box::<dialogs::Native>::default();
             let application = Application::new(creation, background, dialogs, arguments.open);
-            Ok(Box::new(
-                application
-                    .reading_as(arguments.asked)
-                    .over_cleared_ground(),
-            ))
+            let application = application
+                .reading_as(arguments.asked)
+                .over_cleared_ground();
+            Ok(Box::new(match eframe::storage_dir(APP_ID) {
+                Some(folder) => {
+                    application.keeping_history_in(&creation.egui_ctx, folder.join("history"))
+                }
+                None => application,
+            }))
         }),
     )
     .map_err(|error| match error {

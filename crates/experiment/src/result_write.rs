@@ -89,7 +89,11 @@ fn no_json(error: serde_json::Error) -> ExperimentError {
     ExperimentError::invalid(format!("The result cannot be written as JSON: {error}."))
 }
 
-fn archive(outcome: &Outcome) -> Result<Vec<u8>, ExperimentError> {
+/// The bytes of `result.npz`.
+///
+/// # Errors
+/// If a field contradicts itself, or a path in the experiment is not Unicode.
+pub fn archive(outcome: &Outcome) -> Result<Vec<u8>, ExperimentError> {
     let mut members = vec![
         (
             "schema".to_string(),

@@ -27,6 +27,8 @@ pub(crate) const LAYERS: usize = 6;
 pub(crate) const HEADS: usize = 4;
 pub(crate) const CLEAN: f32 = 0.931;
 pub(crate) const CORRUPTED: f32 = 0.042;
+/// An answer whose cells have half of the others' effects, once they are all measured.
+pub(crate) const WEAK: &str = " Kasdin";
 
 /// The window with what plays its worker.
 pub(crate) struct Stage {
@@ -72,6 +74,18 @@ impl Stage {
         answers: Vec<Answer>,
         open: &[&str],
     ) -> Self {
+        Self::keeping(width, height, scale, answers, open, None)
+    }
+
+    /// The same with a history that is kept in a folder.
+    pub(crate) fn keeping(
+        width: f32,
+        height: f32,
+        scale: f32,
+        answers: Vec<Answer>,
+        open: &[&str],
+        history: Option<std::path::PathBuf>,
+    ) -> Self {
         let open: Vec<String> = open.iter().map(ToString::to_string).collect();
         let worker = Scripted::default();
         let background = worker.clone();
@@ -80,12 +94,16 @@ impl Stage {
             .with_pixels_per_point(scale)
             .wgpu()
             .build_eframe(move |creation| {
-                Application::new(
+                let application = Application::new(
                     creation,
                     Box::new(background),
                     Box::new(dialogs::Scripted::new(answers)),
                     open,
-                )
+                );
+                match history {
+                    Some(folder) => application.keeping_history_in(&creation.egui_ctx, folder),
+                    None => application,
+                }
             });
         let mut stage = Self {
             window,
@@ -282,7 +300,9 @@ impl Stage {
             job,
             outcome: Arc::new(Outcome {
                 experiment,
-                fields: Vec::new(),
+                fields: (0..LAYERS)
+                    .map(|layer| pattern(layer, tokens.len()))
+                    .collect(),
                 summary,
                 provenance: Provenance::default(),
                 distributions,
@@ -695,8 +715,13 @@ pub(crate) fn trace_outcome(experiment: Experiment) -> Outcome {
             .find(|k| k.name() == field.name)
             .expect("a kind of the trace");
         for cell in 0..field.values.len() {
-            let measured = measured(kind, cell, tokens);
-            field.set_samples(cell, &measured.samples);
+            let mut samples = measured(kind, cell, tokens).samples;
+            if experiment.input.answer.as_deref() == Some(WEAK) {
+                samples
+                    .iter_mut()
+                    .for_each(|v| *v = CORRUPTED + 0.5 * (*v - CORRUPTED));
+            }
+            field.set_samples(cell, &samples);
         }
     }
     Outcome {

@@ -18,10 +18,12 @@ use super::history::History;
 use super::images::{ImageCommand, Pending};
 use super::imports::ImportCommand;
 use super::layout::{Kind, Layout};
+use super::lineage::{Behind, Lineage, LineageCommand, comparison, panel};
 use super::map_states::MapStates;
 use super::open_files::Reading;
 use super::remembered::Remembered;
 use super::results::{RunResult, TraceResult};
+use super::saving::{RecentFile, Saving};
 use super::scenes::{self, Scene};
 use super::script_file::Writing;
 use super::state::{Notice, NoticeAction, State};
@@ -78,6 +80,12 @@ pub struct Application {
     pub(super) opened_figure: Option<Box<Origin>>,
     /// A file that is being read.
     pub(super) reading: Option<Reading>,
+    /// A prompt and the tokens of its subject, whose words are not known yet.
+    pub(super) subject_at: Option<(String, [usize; 2])>,
+    /// A file that is being written.
+    pub(super) saving: Option<Saving>,
+    /// What keeps the history.
+    pub(super) lineage: Behind,
     gpu: Option<MapGpu>,
     clears_ground: bool,
     tokenize_at: Option<f64>,
@@ -108,6 +116,19 @@ impl Application {
             state: State {
                 appearance: remembered.appearance,
                 recent: remembered.recent,
+                recent_files: remembered
+                    .recent_files
+                    .into_iter()
+                    .map(|path| RecentFile {
+                        path,
+                        missing: false,
+                    })
+                    .collect(),
+                lineage: Lineage {
+                    open: remembered.history_open,
+                    budget: remembered.history_budget,
+                    ..Lineage::default()
+                },
                 gallery_open: open.is_empty(),
                 ..State::default()
             },
@@ -133,6 +154,9 @@ impl Application {
             script: None,
             opened_figure: None,
             reading: None,
+            subject_at: None,
+            saving: None,
+            lineage: Behind::default(),
             gpu: map_gpu(creation),
             clears_ground: false,
             tokenize_at: None,
@@ -216,6 +240,8 @@ impl Application {
                 Wanted::SaveFigure(_) => {
                     self.apply_export(ctx, ExportCommand::WriteTo(path));
                 }
+                Wanted::File => self.open_path(ctx, &path),
+                Wanted::SaveExperiment(_) => self.save_to(ctx, &path),
             },
             Some(Answer::NoDialog) => {
                 self.state.notice = Some(Notice {
@@ -289,6 +315,8 @@ impl Application {
             Command::Export(ExportCommand::Close)
         } else if self.state.axes.is_some() {
             Command::Import(ImportCommand::Cancel)
+        } else if self.state.lineage.compared.is_some() {
+            Command::Lineage(LineageCommand::CloseComparison)
         } else if self.state.jobs.busy() {
             Command::Cancel
         } else if self.state.notice.is_some() {
@@ -319,9 +347,12 @@ impl Application {
         }
         foot::show(ui, &mut view);
         notice_bar::show(ui, &mut view);
+        panel::show(ui, &mut view);
         egui::CentralPanel::no_frame().show(ui, |ui| {
             if view.state.gallery_open {
                 gallery::show(ui, &mut view);
+            } else if view.state.lineage.compared.is_some() {
+                comparison::show(ui, &mut view);
             } else if let Some(imported) = &view.state.imported {
                 self.import_layouts[imported.form() as usize].show(ui, &mut view);
             } else if view.state.is_about_images() {
@@ -373,6 +404,8 @@ impl eframe::App for Application {
         }
         self.take_dialog_answer(ctx);
         self.take_read_file(ctx);
+        self.take_saved_file(ctx);
+        self.take_history_news(ctx);
         self.take_drawn_figures(ctx);
         self.take_written_script(ctx);
         self.take_dropped_files(ctx);
@@ -425,10 +458,23 @@ impl eframe::App for Application {
         }
     }
 
+    fn on_exit(&mut self) {
+        // How the last run was looked at is worth keeping too; dropping the keeper waits until it is written.
+        self.remember_view();
+    }
+
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         Remembered {
             appearance: self.state.appearance,
             recent: self.state.recent.clone(),
+            recent_files: self
+                .state
+                .recent_files
+                .iter()
+                .map(|r| r.path.clone())
+                .collect(),
+            history_open: self.state.lineage.open,
+            history_budget: self.state.lineage.budget,
             layout: self.layout.kept(),
             pictures_layout: self.pictures_layout.kept(),
         }

@@ -79,6 +79,8 @@ impl Application {
             Command::CopyPicture => self.copy_picture(ctx),
             Command::CopyNumbers => self.copy_numbers(ctx),
             Command::Export(command) => self.apply_export(ctx, command),
+            Command::File(command) => self.apply_file(ctx, command),
+            Command::Lineage(command) => self.apply_lineage(ctx, command),
             Command::DismissNotice => self.state.notice = None,
             Command::Act(action) => self.act(ctx, action),
             Command::FocusPrompt => ctx.memory_mut(|m| m.request_focus(prompt_bar::prompt_id())),
@@ -184,12 +186,21 @@ impl Application {
         }
     }
 
+    /// What comes next came from no run, and from no file.
+    pub(super) fn begin_anew(&mut self) {
+        self.remember_view();
+        self.state.lineage.current = None;
+        self.state.lineage.compared = None;
+        self.state.file = None;
+    }
+
     fn run_scene(&mut self, ctx: &Context, index: usize) {
         let Some(scene) = self.scenes.get(index) else {
             return;
         };
         let (experiment, beside) = (scene.experiment.clone(), scene.beside.clone());
         self.state.scene = Some(index);
+        self.begin_anew();
         // A scene opens at what it shows, not at what was looked at before.
         self.state.selection = Selection::default();
         self.chosen_by_hand = false;
@@ -221,6 +232,7 @@ impl Application {
         }
         self.state.gallery_open = false;
         self.state.notice = None;
+        self.state.lineage.compared = None;
         let experiment = self.state.question.run_experiment(&model);
         let known = self
             .state

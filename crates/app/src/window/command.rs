@@ -6,7 +6,9 @@ use whyfinder_experiment::{Engine, Metric, TraceKind};
 use super::export::ExportCommand;
 use super::images::{ImageCommand, MethodName};
 use super::imports::ImportCommand;
+use super::lineage::LineageCommand;
 use super::question::Question;
+use super::saving::FileCommand;
 use super::selection::Selection;
 use super::state::{NoticeAction, State};
 
@@ -49,6 +51,10 @@ pub enum Command {
     CopyNumbers,
     /// Something about the figure that is being made.
     Export(ExportCommand),
+    /// Something about experiments and results as files.
+    File(FileCommand),
+    /// Something about the history of runs.
+    Lineage(LineageCommand),
     DismissNotice,
     Act(NoticeAction),
     FocusPrompt,
@@ -70,12 +76,24 @@ const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
 /// Shortcuts that work anywhere in the window.
 ///
 /// Copying is not among them: the clipboard's keys reach egui as events of their own.
-pub const SHORTCUTS: [(Modifiers, Key, Command); 12] = [
+pub const SHORTCUTS: [(Modifiers, Key, Command); 16] = [
     (CTRL_SHIFT, Key::Z, Command::Redo),
     (Modifiers::COMMAND, Key::Z, Command::Undo),
     (Modifiers::COMMAND, Key::Y, Command::Redo),
     (Modifiers::COMMAND, Key::K, Command::ShowPalette(true)),
-    (Modifiers::COMMAND, Key::O, Command::ChooseModel),
+    (CTRL_SHIFT, Key::O, Command::ChooseModel),
+    (
+        Modifiers::COMMAND,
+        Key::O,
+        Command::File(FileCommand::Choose),
+    ),
+    (CTRL_SHIFT, Key::S, Command::File(FileCommand::SaveAs)),
+    (Modifiers::COMMAND, Key::S, Command::File(FileCommand::Save)),
+    (
+        Modifiers::COMMAND,
+        Key::H,
+        Command::Lineage(LineageCommand::Toggle),
+    ),
     (Modifiers::COMMAND, Key::Enter, Command::Ask),
     (Modifiers::COMMAND, Key::L, Command::FocusPrompt),
     (Modifiers::COMMAND, Key::G, Command::ShowGallery(true)),
@@ -102,6 +120,21 @@ fn shortcut_of(command: &Command) -> Option<KeyboardShortcut> {
 /// Every command that makes sense now, in the order of the palette.
 pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
     let mut all: Vec<(String, Command)> = vec![
+        (
+            "Open an experiment, a result or a figure…".into(),
+            Command::File(FileCommand::Choose),
+        ),
+        ("Save".into(), Command::File(FileCommand::Save)),
+        ("Save as…".into(), Command::File(FileCommand::SaveAs)),
+        (
+            if state.lineage.open {
+                "Close the history"
+            } else {
+                "Show the history"
+            }
+            .into(),
+            Command::Lineage(LineageCommand::Toggle),
+        ),
         ("Open a model folder…".into(), Command::ChooseModel),
         ("Open a weights file…".into(), Command::ChooseWeights),
         (
@@ -155,6 +188,18 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
         all.push((
             format!("Open model: {reference}"),
             Command::OpenModel(reference.clone()),
+        ));
+    }
+    for recent in &state.recent_files {
+        all.push((
+            format!("Open file: {}", recent.path.display()),
+            Command::File(FileCommand::Open(recent.path.clone())),
+        ));
+    }
+    if state.lineage.marked.len() == 2 {
+        all.push((
+            "Compare the two runs".into(),
+            Command::Lineage(LineageCommand::Compare),
         ));
     }
     if let Some(imported) = &state.imported {

@@ -38,6 +38,10 @@ pub enum Wanted {
     SaveFigure(Format),
     /// Where a Python script goes.
     SaveScript,
+    /// An experiment, a result or a figure.
+    File,
+    /// Where an experiment with this instrument goes, or its result.
+    SaveExperiment(&'static str),
 }
 
 impl Wanted {
@@ -54,6 +58,8 @@ impl Wanted {
             Wanted::Tokens => "Open a file of tokens",
             Wanted::SaveFigure(_) => "Write the figure",
             Wanted::SaveScript => "Write the Python script",
+            Wanted::File => "Open an experiment, a result or a figure",
+            Wanted::SaveExperiment(_) => "Save the experiment (.toml, .json) or its result (.npz)",
         }
     }
 
@@ -69,6 +75,11 @@ impl Wanted {
             )),
             Wanted::Tokens => Some(("Tokens", &["txt", "json"])),
             Wanted::SaveFigure(_) => Some(("Figures", &["pdf", "svg", "png", "tex", "csv", "npz"])),
+            Wanted::File => Some((
+                "Experiments, results, figures",
+                &["toml", "json", "npz", "svg", "pdf", "png"],
+            )),
+            Wanted::SaveExperiment(_) => Some(("Experiments, results", &["toml", "json", "npz"])),
             Wanted::Weights | Wanted::Network => {
                 Some(("Weights", &["pth", "pt", "ckpt", "safetensors"]))
             }
@@ -110,6 +121,10 @@ impl Dialogs for Native {
                 }
                 (Wanted::SaveScript, _) => {
                     Box::pin(dialog.set_file_name("experiment.py").save_file())
+                }
+                (Wanted::SaveExperiment(instrument), _) => {
+                    let name = format!("{instrument}.toml");
+                    Box::pin(dialog.set_file_name(name).save_file())
                 }
                 (_, None) => Box::pin(dialog.pick_folder()),
                 (_, Some((name, endings))) => {

@@ -6,6 +6,7 @@ use whyfinder_worker::protocol::{OpenedModel, Tokenized};
 use whyfinder_worker::{Event, JobId};
 
 use super::application::{Application, BUNDLED};
+use super::question::Subject;
 use super::remembered::note_recent;
 use super::results::Results;
 use super::selection::Selection;
@@ -65,7 +66,10 @@ impl Application {
                         trace.finish(&outcome);
                     }
                     self.select_something_in_the_trace();
+                } else {
+                    return;
                 }
+                self.note_finished(&outcome);
             }
             Event::Tile(tile) => self.maps.tiles.put(tile),
             // The window's runs are kept in its history, once they are done.
@@ -108,6 +112,25 @@ impl Application {
             .is_some_and(|m| m.reference == tokens.model);
         if mine && tokens.ticket == self.last_ticket {
             self.state.tokens = Some(tokens);
+            self.find_subject();
+        }
+    }
+
+    /// A subject that an experiment names by its tokens has words once the prompt is split.
+    fn find_subject(&mut self) {
+        let Some(tokens) = self.state.current_tokens() else {
+            return;
+        };
+        let Some((prompt, [from, to])) = &self.subject_at else {
+            return;
+        };
+        if *prompt == tokens.text {
+            let subject = Subject::of_tokens(tokens, *from, *to);
+            self.subject_at = None;
+            if self.state.question.subject.is_none() && subject.is_some() {
+                self.state.question.subject = subject;
+                self.trace_again();
+            }
         }
     }
 

@@ -37,6 +37,7 @@ pub use state::Images;
 pub(crate) use applying::is_held;
 pub(crate) use effect_panel::EffectViews;
 pub(crate) use jobs::Pending;
+pub(crate) use map_data::round_extent;
 pub(crate) use picture_choice::is_picture;
 pub(crate) use {
     block_panel as block, curves_panel as curves, effect_panel as effect, map_panel as map,

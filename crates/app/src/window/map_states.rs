@@ -10,7 +10,8 @@ use crate::maps::head_view::HeadState;
 use crate::maps::look::Linked;
 use crate::maps::tile_shelf::TileShelf;
 use crate::maps::token_lines::TokenLinesState;
-use crate::maps::trace_grid::TraceState;
+use crate::maps::trace_grid::{TraceCell, TraceState};
+use crate::maps::{Cell, EffectRange, HeatmapView};
 
 #[derive(Debug, Default)]
 pub(crate) struct MapStates {
@@ -24,12 +25,27 @@ pub(crate) struct MapStates {
     pub(crate) field: FieldGridState,
     /// Linked over all pictures and their maps.
     pub(crate) pictures: EffectViews,
+    /// Of two runs that are compared.
+    pub(crate) compared: ComparedViews,
     /// The map used last, which is the one that is copied.
     pub(crate) last: LastMap,
     /// What is pointed at, and on which map (`None`: among the tokens of the prompt).
     pub(crate) pointed: Option<(Option<LastMap>, Linked)>,
     /// Where each panel's map was drawn, for pictures of it.
     pub(crate) places: [Option<Rect>; 7],
+}
+
+/// Zoom, range and selected cells of two runs that are compared; linked, so that one place stands in both.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ComparedViews {
+    pub(crate) trace: TraceState,
+    pub(crate) cell: Option<TraceCell>,
+    pub(crate) view: HeatmapView,
+    pub(crate) block: Option<Cell>,
+    /// Of the differences of two traces: which grid, and where.
+    pub(crate) difference: Option<(usize, Cell)>,
+    pub(crate) range: EffectRange,
+    pub(crate) difference_range: EffectRange,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,6 +22,7 @@ use super::images::{ImageCommand, is_picture};
 use super::imports::AxesQuestion;
 use super::question::Question;
 use super::results::{Results, RunResult, TraceResult};
+use super::saving::note_recent_file;
 use super::selection::Selection;
 use super::state::{Notice, NoticeAction};
 
@@ -298,6 +299,10 @@ impl Application {
             return;
         };
         let name = file_name(&reading.path);
+        let path = reading.path.clone();
+        if content.is_ok() {
+            self.begin_anew();
+        }
         match content {
             Ok(Content::Experiment(experiment)) => {
                 let about_pictures =
@@ -317,9 +322,16 @@ impl Application {
                     let network = network.display().to_string();
                     self.apply_image(ctx, ImageCommand::AddNetwork(network));
                 }
+                self.came_from(&path, true);
             }
-            Ok(Content::Figure(origin)) => self.open_figure(ctx, origin),
-            Ok(Content::Foreign(read)) => self.show_import(*read),
+            Ok(Content::Figure(origin)) => {
+                self.open_figure(ctx, origin);
+                self.came_from(&path, false);
+            }
+            Ok(Content::Foreign(read)) => {
+                self.show_import(*read);
+                note_recent_file(&mut self.state.recent_files, &path);
+            }
             Ok(Content::Unclear(question)) => {
                 self.state.notice = None;
                 self.state.axes = Some(*question);
@@ -339,6 +351,8 @@ impl Application {
                 self.state.finished.keep(&Arc::new((*outcome).clone()));
                 self.put(ctx, &outcome.experiment, false);
                 self.show_outcome(&outcome);
+                self.came_from(&path, false);
+                self.note_finished(&Arc::new(*outcome));
             }
             Err(message) => self.could_not_import(&name, message),
         }
@@ -364,6 +378,8 @@ impl Application {
             return;
         }
         let question = Question::of_experiment(experiment);
+        let tokens = experiment.input.subject_tokens;
+        self.subject_at = tokens.map(|at| (question.prompt.clone(), at));
         self.change(question, false);
         self.history.pause();
         if self.state.model_reference() != Some(&experiment.model) {

@@ -31,6 +31,7 @@ pub struct Disturbance {
 
 /// A prompt with what is asked about it, as it stands in the bars above the maps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Question {
     pub prompt: String,
     pub subject: Option<Subject>,

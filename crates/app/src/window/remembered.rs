@@ -1,8 +1,11 @@
 //! What the window keeps between starts.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::layout::Pane;
+use super::lineage::USUAL_BUDGET;
 use super::state::State;
 use super::theme::Appearance;
 
@@ -10,15 +13,34 @@ const KEY: &str = "whyfinder-window";
 /// Recent models kept.
 const RECENT: usize = 8;
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Remembered {
     pub(crate) appearance: Appearance,
     pub(crate) recent: Vec<String>,
+    /// Experiments, results and figures.
+    pub(crate) recent_files: Vec<PathBuf>,
+    pub(crate) history_open: bool,
+    /// Bytes that results of the history may take.
+    pub(crate) history_budget: u64,
     /// The docked panels, if the person moved them.
     pub(crate) layout: Option<egui_tiles::Tree<Pane>>,
     /// Those around pictures.
     pub(crate) pictures_layout: Option<egui_tiles::Tree<Pane>>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self {
+            appearance: Appearance::default(),
+            recent: Vec::new(),
+            recent_files: Vec::new(),
+            history_open: false,
+            history_budget: USUAL_BUDGET,
+            layout: None,
+            pictures_layout: None,
+        }
+    }
 }
 
 impl Remembered {
@@ -71,6 +93,9 @@ mod tests {
         let kept = Remembered {
             appearance: Appearance::Light,
             recent: vec!["/models/a".into()],
+            recent_files: vec!["/files/trace.toml".into()],
+            history_open: true,
+            history_budget: 5 << 30,
             layout: Some(Layout::of(Kind::Language).tree().clone()),
             pictures_layout: Some(Layout::of(Kind::Pictures).tree().clone()),
         };
@@ -78,6 +103,9 @@ mod tests {
         let back = Remembered::load(Some(&shelf));
         assert_eq!(back.appearance, Appearance::Light);
         assert_eq!(back.recent, kept.recent);
+        assert_eq!(back.recent_files, kept.recent_files);
+        assert!(back.history_open);
+        assert_eq!(back.history_budget, 5 << 30);
         assert!(
             Layout::restored(Kind::Language, back.layout)
                 .kept()

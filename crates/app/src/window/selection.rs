@@ -1,9 +1,11 @@
 //! The one thing that is selected, in every view.
 
+use serde::{Deserialize, Serialize};
 use whyfinder_experiment::TraceKind;
 
 /// A place in the network and in the prompt. Views show the parts that they know; `None` means nothing chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Selection {
     pub layer: Option<usize>,
     pub head: Option<usize>,

@@ -11,8 +11,10 @@ use super::export::{Export, Finished};
 use super::images::Images;
 use super::images::state::{ImageJob, Part};
 use super::imports::{AxesQuestion, Imported};
+use super::lineage::Lineage;
 use super::question::Question;
 use super::results::Results;
+use super::saving::{OpenFile, RecentFile};
 use super::selection::Selection;
 use super::theme::Appearance;
 
@@ -48,6 +50,12 @@ pub struct State {
     pub axes: Option<AxesQuestion>,
     /// Scene that the question came from.
     pub scene: Option<usize>,
+    /// The runs so far, and what each came from.
+    pub lineage: Lineage,
+    /// The file that the question came from or was saved to.
+    pub file: Option<OpenFile>,
+    /// Files opened or saved before, the latest first.
+    pub recent_files: Vec<RecentFile>,
 }
 
 /// The model on screen and the one on its way.

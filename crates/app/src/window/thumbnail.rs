@@ -1,6 +1,6 @@
 //! A scene's result in small: numbers kept with the scene and drawn in the colours of the theme.
 
-use egui::{Color32, Painter, Rect, pos2, vec2};
+use egui::{Color32, Mesh, Painter, Rect, pos2, vec2};
 use serde::{Deserialize, Serialize};
 use whyfinder_experiment::Field;
 
@@ -69,10 +69,18 @@ impl Thumbnail {
         })
     }
 
+    /// The same with no side of more cells than can be told apart in a small picture.
+    #[must_use]
+    pub fn shrunk(self) -> Self {
+        Self {
+            maps: self.maps.into_iter().map(SmallMap::shrunk).collect(),
+        }
+    }
+
     /// Draws the maps side by side, centred in `space`.
     pub fn draw(&self, painter: &Painter, theme: &Theme, space: Rect) {
         let count = self.maps.len().max(1) as f32;
-        let gap = 12.0;
+        let gap = (space.width() * 0.06).min(12.0);
         let width = (space.width() - gap * (count - 1.0)) / count;
         for (i, map) in self.maps.iter().enumerate() {
             let left = space.left() + i as f32 * (width + gap);
@@ -114,6 +122,31 @@ impl SmallMap {
         })
     }
 
+    /// Each cell of the smaller map is the one, of those that it stands for, that is farthest from none.
+    fn shrunk(self) -> Self {
+        const MOST: usize = 40;
+        let rows = self.cells.len().div_ceil(self.columns.max(1));
+        let step = rows.max(self.columns).div_ceil(MOST).max(1);
+        if step == 1 {
+            return self;
+        }
+        let none = if self.kind == EFFECT { 128 } else { 0 };
+        let columns = self.columns.div_ceil(step);
+        let mut cells = vec![None; columns * rows.div_ceil(step)];
+        for (i, cell) in self.cells.iter().enumerate() {
+            let at = (i / self.columns / step) * columns + i % self.columns / step;
+            let size = |cell: Option<u8>| cell.map(|v| i32::from(v).abs_diff(none));
+            if size(*cell) > size(cells[at]) {
+                cells[at] = *cell;
+            }
+        }
+        Self {
+            kind: self.kind,
+            columns,
+            cells,
+        }
+    }
+
     fn draw(&self, painter: &Painter, theme: &Theme, space: Rect) {
         let columns = self.columns.max(1);
         let rows = self.cells.len().div_ceil(columns).max(1);
@@ -130,12 +163,15 @@ impl SmallMap {
         let min = space.center() - size / 2.0;
         let min = pos2(min.x.round(), min.y.round());
         let gap = if side.min_elem() > 6.0 { 1.0 } else { 0.0 };
+        // Cells of a single pixel would be lost to the softening of edges that shapes have.
+        let mut mesh = Mesh::default();
         for (i, cell) in self.cells.iter().enumerate() {
             let Some(value) = cell else { continue };
             let at = min + side * vec2((i % columns) as f32, (i / columns) as f32);
             let rect = Rect::from_min_size(at, side - egui::Vec2::splat(gap));
-            painter.rect_filled(rect, 0.0, colour(&self.kind, *value, theme.appearance));
+            mesh.add_colored_rect(rect, colour(&self.kind, *value, theme.appearance));
         }
+        painter.add(mesh);
     }
 }
 
@@ -174,6 +210,23 @@ mod tests {
         assert_eq!(small.cells, [Some(255), Some(255), Some(64)]);
         let all = SmallMap::of_effects(&field, None, 8).expect("columns");
         assert_eq!(all.cells, [Some(255), Some(135), Some(124)]);
+    }
+
+    #[test]
+    fn a_shrunk_map_keeps_its_strongest_cells() {
+        let mut cells = vec![Some(128); 100 * 90];
+        (cells[7], cells[100 * 89 + 99]) = (Some(255), Some(0));
+        let small = Thumbnail {
+            maps: vec![SmallMap {
+                kind: EFFECT.into(),
+                columns: 100,
+                cells,
+            }],
+        };
+        let small = small.shrunk().maps.remove(0);
+        assert_eq!((small.columns, small.cells.len()), (34, 34 * 30));
+        assert_eq!(small.cells[2], Some(255));
+        assert_eq!(small.cells.last(), Some(&Some(0)));
     }
 
     #[test]

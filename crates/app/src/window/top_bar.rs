@@ -6,9 +6,10 @@ use whyfinder_worker::ImageNetwork;
 use super::command::Command;
 use super::controls::{bar_frame, text_button};
 use super::export::ExportCommand;
+use super::lineage::LineageCommand;
 use super::state::State;
 use super::view::View;
-use super::{fonts, words};
+use super::{file_menu, fonts, words};
 
 /// Height of the bar, points.
 pub(crate) const HEIGHT: f32 = 44.0;
@@ -23,8 +24,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 ui.spacing_mut().item_spacing.x = 10.0;
                 name(ui, view);
                 let right = 152.0 + search_width(ui);
-                model_button(ui, view, ui.available_width() - right - 84.0);
+                let file = view.state.file.is_some();
+                let beside = if file { 345.0 } else { 252.0 };
+                model_button(ui, view, ui.available_width() - right - beside);
+                file_menu::show(ui, view);
                 scenes_button(ui, view);
+                history_button(ui, view);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let other = view.state.appearance.other();
                     if text_button(ui, view.theme, other.name(), view.theme.muted)
@@ -83,8 +88,13 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
         }
         (None, None) => add("Open a model…", fonts::medium(13.0), theme.text, 0.0),
     }
-    job.wrap = egui::text::TextWrapping::truncate_at_width((room - 22.0).max(80.0));
-    let response = ui.add(Button::new(job).wrap_mode(egui::TextWrapMode::Truncate));
+    let button = Button::new(job).wrap_mode(egui::TextWrapMode::Truncate);
+    let response = ui
+        .scope(|ui| {
+            ui.set_max_width(room.max(100.0));
+            ui.add(button)
+        })
+        .inner;
     let response = response.accessible_name(label);
     let response = match &view.state.model.open {
         Some(m) => response.on_hover_ui(|ui| model_details(ui, m)),
@@ -95,7 +105,7 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
 
 fn model_menu(ui: &mut Ui, view: &mut View<'_>) {
     ui.set_min_width(260.0);
-    let open = Button::new("Open a model folder…").right_text("Ctrl O");
+    let open = Button::new("Open a model folder…").right_text("Ctrl Shift O");
     if ui.add(open).clicked() {
         view.push(Command::ChooseModel);
     }
@@ -187,6 +197,14 @@ fn scenes_button(ui: &mut Ui, view: &mut View<'_>) {
         .clicked()
     {
         view.push(Command::ShowGallery(!open));
+    }
+}
+
+fn history_button(ui: &mut Ui, view: &mut View<'_>) {
+    let button = Button::new("History").selected(view.state.lineage.open);
+    let hover = "Every finished run, and what it came from (Ctrl H)";
+    if ui.add(button).on_hover_text(hover).clicked() {
+        view.push(Command::Lineage(LineageCommand::Toggle));
     }
 }
 

@@ -71,57 +71,6 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         nothing_yet(ui, view);
         return;
     };
-    let settings = trace.settings();
-    let window = settings.map_or(1, |s| s.window);
-    let note = format!("window {window}");
-    let severed = settings
-        .filter(|s| !s.severed.is_empty())
-        .map(|s| {
-            let names: Vec<_> = s.severed.iter().map(|k| k.name()).collect();
-            format!("{} severed", names.join(", "))
-        })
-        .unwrap_or_default();
-    let early = settings.is_some_and(|s| s.confidence.is_some());
-    let panels: Vec<TracePanel<'_>> = TraceKind::ALL
-        .into_iter()
-        .filter_map(|kind| {
-            let grid = trace.grid(kind)?;
-            Some(TracePanel {
-                key: DataKey::new(("trace", kind.name()), trace.version),
-                kind: map_kind(kind),
-                note: if kind == TraceKind::Residual {
-                    &severed
-                } else {
-                    &note
-                },
-                values: &grid.values,
-                stderr: grid.effect_errors(),
-                count: grid.count.as_deref().filter(|_| early),
-                measured: &grid.mask,
-                estimates: trace.estimate(kind).map(|field| field.values.as_slice()),
-            })
-        })
-        .collect();
-    let Some(layers) = trace
-        .grids
-        .first()
-        .and_then(|g| g.axes.get(1))
-        .map(|a| a.len())
-    else {
-        nothing_yet(ui, view);
-        return;
-    };
-    let metric = metric_of(trace);
-    let data = TraceGrid {
-        panels: &panels,
-        tokens: &trace.summary.tokens,
-        subject: trace.summary.subject.map(|[a, b]| (a, b)),
-        layers,
-        metric: &metric,
-        unit: trace.metric().unit(),
-        clean: trace.clean().unwrap_or(f32::NAN),
-        corrupted: trace.corrupted().unwrap_or(f32::NAN),
-    };
     let s = view.state.selection;
     let selected = s.token.zip(s.layer).map(|(token, layer)| TraceCell {
         kind: map_kind(s.kind),
@@ -130,7 +79,13 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     });
     let linked = view.maps.linked(Some(LastMap::Trace), &s);
     let rect = ui.available_rect_before_wrap();
-    let response = trace_grid(ui, view.look, &mut view.maps.trace, &data, selected, linked);
+    let drawn = with_grid(trace, "trace", |data| {
+        trace_grid(ui, view.look, &mut view.maps.trace, data, selected, linked)
+    });
+    let Some(response) = drawn else {
+        nothing_yet(ui, view);
+        return;
+    };
     let at = response.hovered.map(|cell| Linked {
         token: Some(cell.token),
         layer: Some(cell.layer),
@@ -151,6 +106,58 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             cell.layer,
         )));
     }
+}
+
+/// Hands over a trace as its grids are drawn; `of` tells its maps from those of others. `None` while there are no grids.
+pub(crate) fn with_grid<T>(
+    trace: &TraceResult,
+    of: &str,
+    draw: impl FnOnce(&TraceGrid<'_>) -> T,
+) -> Option<T> {
+    let settings = trace.settings();
+    let window = settings.map_or(1, |s| s.window);
+    let note = format!("window {window}");
+    let severed = settings
+        .filter(|s| !s.severed.is_empty())
+        .map(|s| {
+            let names: Vec<_> = s.severed.iter().map(|k| k.name()).collect();
+            format!("{} severed", names.join(", "))
+        })
+        .unwrap_or_default();
+    let early = settings.is_some_and(|s| s.confidence.is_some());
+    let panels: Vec<TracePanel<'_>> = TraceKind::ALL
+        .into_iter()
+        .filter_map(|kind| {
+            let grid = trace.grid(kind)?;
+            Some(TracePanel {
+                key: DataKey::new((of, kind.name()), trace.version),
+                kind: map_kind(kind),
+                note: if kind == TraceKind::Residual {
+                    &severed
+                } else {
+                    &note
+                },
+                values: &grid.values,
+                stderr: grid.effect_errors(),
+                count: grid.count.as_deref().filter(|_| early),
+                measured: &grid.mask,
+                estimates: trace.estimate(kind).map(|field| field.values.as_slice()),
+            })
+        })
+        .collect();
+    let layers = trace.grids.first()?.axes.get(1)?.len();
+    let metric = metric_of(trace);
+    let data = TraceGrid {
+        panels: &panels,
+        tokens: &trace.summary.tokens,
+        subject: trace.summary.subject.map(|[a, b]| (a, b)),
+        layers,
+        metric: &metric,
+        unit: trace.metric().unit(),
+        clean: trace.clean().unwrap_or(f32::NAN),
+        corrupted: trace.corrupted().unwrap_or(f32::NAN),
+    };
+    Some(draw(&data))
 }
 
 fn nothing_yet(ui: &mut Ui, view: &mut View<'_>) {

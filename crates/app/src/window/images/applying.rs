@@ -130,6 +130,7 @@ impl Application {
         self.history.pause();
         self.state.notice = None;
         self.state.gallery_open = false;
+        self.state.lineage.compared = None;
         let q = &self.state.question.images;
         if q.picture.is_none() {
             self.state.notice = Some(Notice {

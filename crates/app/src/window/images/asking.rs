@@ -24,6 +24,7 @@ pub enum PictureRole {
 
 /// Networks, picture, regions and method, as they stand in the left column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ImageQuestion {
     /// References of the networks that are compared, in the order of their panels.
     pub networks: Vec<String>,
