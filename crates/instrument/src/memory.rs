@@ -43,13 +43,12 @@ pub(crate) fn vector_bytes(config: &DecoderConfig, count: usize) -> u64 {
     F32 * count as u64 * config.d_model as u64
 }
 
-/// Bytes that one row of a pack holds at the widest place: a tail of `positions` of `length` tokens, with the keys and
-/// values of all of them twice over, as they are taken from the reference run and as they are put together.
-pub(crate) fn tail_row_bytes(config: &DecoderConfig, length: usize, positions: usize) -> u64 {
+/// Bytes that one row of a pack holds at the widest place: a tail of `positions`. What it attends to before them stays
+/// where the reference run has it.
+pub(crate) fn tail_row_bytes(config: &DecoderConfig, positions: usize) -> u64 {
     let heads = config.heads + 2 * config.kv_heads;
     let per_position = 10 * config.d_model + 2 * heads * config.d_head + 3 * config.d_mlp;
-    let past = 4 * config.kv_heads * config.d_head * length;
-    F32 * ((per_position * positions + past) as u64 + 3 * config.vocab as u64)
+    F32 * ((per_position * positions) as u64 + 3 * config.vocab as u64)
 }
 
 /// Multiplications and additions of one batch row of `length` tokens through `layers` blocks and the unembedding of

@@ -133,7 +133,7 @@ impl Cut<'_> {
     }
 
     fn most_rows(&self, start: usize) -> usize {
-        let row = tail_row_bytes(self.config, self.length, self.length - start);
+        let row = tail_row_bytes(self.config, self.length - start);
         usize::try_from(self.bytes / row)
             .unwrap_or(usize::MAX)
             .max(1)
@@ -217,7 +217,7 @@ impl Cut<'_> {
             flops -= fresh[layer] as f64 * known_flops(config, positions, outputs);
         }
         Pack {
-            bytes: rows as u64 * tail_row_bytes(config, self.length, positions),
+            bytes: rows as u64 * tail_row_bytes(config, positions),
             pieces,
             start,
             rows,
@@ -248,7 +248,7 @@ mod tests {
                 };
                 let places: Vec<_> = (0..length).map(Some).collect();
                 let cells = plan(&config, &trace, &places, 0, length - 1).run;
-                let least = tail_row_bytes(&config, length, length);
+                let least = tail_row_bytes(&config, length);
                 for bytes in [1, least, 7 * least, 60 * least, u64::MAX] {
                     let cut = Cut {
                         config: &config,

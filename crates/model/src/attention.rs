@@ -26,19 +26,31 @@ pub(crate) fn attention<P: Probe + ?Sized>(
         Some(fresh) => fresh.projected(inside, x)?,
         None => all_projected(inside, x, probe)?,
     };
-    let (k, v) = match &inside.earlier {
-        Some((keys, values)) => (
-            Tensor::cat(&[keys, &k], 1)?.contiguous()?,
-            Tensor::cat(&[values, &v], 1)?.contiguous()?,
-        ),
-        None => (k, v),
+    let z = match &inside.earlier {
+        Some(earlier) if !STAGES.iter().any(|&part| probe.wants(inside.site(part))) => {
+            earlier.attend(&q, &k, &v, form(inside))?
+        }
+        earlier => {
+            let (k, v) = match earlier {
+                Some(earlier) => earlier.joined(&k, &v)?,
+                None => (k, v),
+            };
+            let (k, v) = expanded(inside, k, v, probe)?;
+            mixed(inside, &q, &k, &v, probe)?
+        }
     };
-    let (k, v) = expanded(inside, k, v, probe)?;
-
-    let z = mixed(inside, &q, &k, &v, probe)?;
     let z = show(probe, inside.site(Part::Z), z)?;
     projected(inside, &z, probe)
 }
+
+/// What keys and values of earlier positions have to be put together with a row's own for.
+const STAGES: [Part; 5] = [
+    Part::KExpanded,
+    Part::VExpanded,
+    Part::AttnScoresUnmasked,
+    Part::AttnScores,
+    Part::Pattern,
+];
 
 /// Queries, of the positions read, keys and values, as they meet.
 fn all_projected<P: Probe + ?Sized>(
@@ -117,6 +129,18 @@ fn repeated(x: &Tensor, heads: usize) -> Result<Tensor> {
         .reshape((batch, length, heads, width))?)
 }
 
+/// What turns the queries and keys of this block into scores.
+fn form(inside: &Inside<'_>) -> Attention {
+    Attention {
+        scale: inside.config.attention_scale,
+        softcap: inside.config.attention_softcap,
+        window: match inside.config.spans[inside.layer] {
+            AttentionSpan::Full => None,
+            AttentionSpan::Sliding(window) => Some(window),
+        },
+    }
+}
+
 /// Queries, keys and values to each head's weighted values, `[B, T, H, d]`.
 fn mixed<P: Probe + ?Sized>(
     inside: &Inside<'_>,
@@ -125,14 +149,7 @@ fn mixed<P: Probe + ?Sized>(
     v: &Tensor,
     probe: &mut P,
 ) -> Result<Tensor> {
-    let form = Attention {
-        scale: inside.config.attention_scale,
-        softcap: inside.config.attention_softcap,
-        window: match inside.config.spans[inside.layer] {
-            AttentionSpan::Full => None,
-            AttentionSpan::Sliding(window) => Some(window),
-        },
-    };
+    let form = form(inside);
     let (unmasked, masked, pattern) = (
         inside.site(Part::AttnScoresUnmasked),
         inside.site(Part::AttnScores),

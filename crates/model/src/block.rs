@@ -8,6 +8,7 @@ use crate::config::{BlockForm, DecoderConfig};
 use crate::error::{ModelError, Result};
 use crate::fresh::Fresh;
 use crate::kernel;
+use crate::kernel::attention_after::Earlier;
 use crate::mlp::mlp;
 use crate::norm::normed;
 use crate::probe::{Probe, show};
@@ -20,8 +21,8 @@ pub(crate) struct Inside<'a> {
     pub(crate) weights: &'a BlockWeights,
     pub(crate) rotary: Option<&'a Table>,
     pub(crate) layer: usize,
-    /// Keys and values of positions before the first one computed, `[B, start, G, d]` each.
-    pub(crate) earlier: Option<(Tensor, Tensor)>,
+    /// Keys and values of positions before the first one computed.
+    pub(crate) earlier: Option<Earlier>,
     /// Of the positions computed, the first whose output is read: before it there are keys and values only.
     pub(crate) read: usize,
     /// Rows of which most is known; nobody may look at what attention is made of then.

@@ -219,7 +219,7 @@ impl<'a> Pack<'a> {
                 layer,
                 earlier: match self.start {
                     0 => None,
-                    start => Some(self.reference.past.before(layer, start, &index)?),
+                    start => Some(self.reference.past.before(layer, start, rows.clone())?),
                 },
                 read: if last {
                     self.read_inside - self.start

@@ -202,7 +202,7 @@ impl Decoder {
                 }),
                 layer,
                 earlier: match &continued {
-                    Some((tail, rows)) => Some(tail.past.before(layer, start, rows)?),
+                    Some((tail, rows)) => Some(tail.past.before(layer, start, rows.clone())?),
                     None => None,
                 },
                 read: 0,

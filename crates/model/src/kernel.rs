@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod attention;
+pub(crate) mod attention_after;
 mod attention_backward;
 mod attention_blocks;
 pub mod attention_record;

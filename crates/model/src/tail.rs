@@ -8,6 +8,7 @@ use whyfinder_experiment::{Part, Site};
 
 use crate::config::{DecoderConfig, Positions};
 use crate::error::{ModelError, Result};
+use crate::kernel::attention_after::Earlier;
 use crate::probe::Probe;
 
 /// A probe that keeps a run's keys and values of every block, for the tails that continue it. Further passes, over
@@ -37,24 +38,21 @@ impl Past {
         }
     }
 
-    /// Keys and values of block `layer` before position `start`, for each of these rows of the reference run.
-    pub(crate) fn before(
-        &self,
-        layer: usize,
-        start: usize,
-        rows: &Tensor,
-    ) -> Result<(Tensor, Tensor)> {
+    /// Keys and values of block `layer` before position `start`, for rows that continue these of the reference run.
+    pub(crate) fn before(&self, layer: usize, start: usize, rows: Vec<u32>) -> Result<Earlier> {
         let (keys, values) = self.kept(layer)?;
-        let cut = |x: &Tensor| -> Result<Tensor> {
-            if start > x.dim(1)? {
-                return Err(ModelError::Input(format!(
-                    "A tail cannot start at position {start}: the reference run has {} positions.",
-                    x.dim(1)?
-                )));
-            }
-            Ok(x.narrow(1, 0, start)?.contiguous()?.index_select(rows, 0)?)
-        };
-        Ok((cut(keys)?, cut(values)?))
+        let length = keys.dim(1)?;
+        if start > length {
+            return Err(ModelError::Input(format!(
+                "A tail cannot start at position {start}: the reference run has {length} positions."
+            )));
+        }
+        Ok(Earlier {
+            keys: keys.clone(),
+            values: values.clone(),
+            start,
+            rows,
+        })
     }
 
     /// Keys and values of block `layer` from position `start` on, for each of these rows of the reference run.
@@ -116,7 +114,8 @@ impl Probe for Past {
 /// What [`crate::Decoder::forward_tail`] continues.
 ///
 /// All positions that its probe sees and its interventions select count from `start`; expanded keys and values, and
-/// the keys of scores and patterns, count from the beginning of the input.
+/// the keys of scores and patterns, count from the beginning of the input. Where nobody looks at these, earlier keys
+/// and values are read where the past has them; the last bits of a sum may then differ.
 #[derive(Clone, Debug)]
 pub struct Tail<'a> {
     /// The first block to run.
@@ -133,7 +132,7 @@ pub struct Tail<'a> {
 
 impl Tail<'_> {
     /// The rows as an index, checked.
-    pub(crate) fn row_index(&self) -> Result<Tensor> {
+    pub(crate) fn row_index(&self) -> Result<Vec<u32>> {
         let batch = self.resid_pre.dims().first().copied().unwrap_or(0);
         if self.rows.len() != batch {
             return Err(ModelError::Input(format!(
@@ -147,7 +146,6 @@ impl Tail<'_> {
                 "A tail continues row {row} of the reference run, but {kept} rows were kept."
             )));
         }
-        let rows: Vec<u32> = self.rows.iter().map(|&row| row as u32).collect();
-        Ok(Tensor::from_vec(rows, batch, self.resid_pre.device())?)
+        Ok(self.rows.iter().map(|&row| row as u32).collect())
     }
 }

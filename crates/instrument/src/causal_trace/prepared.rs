@@ -81,7 +81,7 @@ pub(super) fn prepare(
     let row = row_bytes(config, question.ids.len().max(input.ids.len()));
     // A plain pass cannot be cut: all samples of a cell and the clean row are one batch.
     let least = match trace.engine {
-        Engine::Exact => row.max(tail_row_bytes(config, input.ids.len(), input.ids.len())),
+        Engine::Exact => row.max(tail_row_bytes(config, input.ids.len())),
         Engine::Plain => (1 + input.samples as u64) * row,
     };
     let needed = kept_bytes + least;

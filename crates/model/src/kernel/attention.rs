@@ -18,7 +18,7 @@ use super::attention_blocks::{Sizes, fill_rows, score_block, weigh_block, weight
 use super::elementary::LANES;
 use super::gemm::{Matrix, Shared, Target};
 use super::softmax::Softmax;
-use super::storage::{fast, output, values};
+use super::storage::{fast, output, unwritten, values};
 use super::vectorised::vectorised;
 use crate::error::Result;
 
@@ -176,7 +176,17 @@ fn pattern_values(form: Attention, sizes: Sizes, q: &[f32], k: &[f32]) -> Vec<f3
     fill_rows(sizes, &mut y, |batch, head, queries, mut rows| {
         let keys = sizes.keys_of(form, &queries);
         let mut rows = rows.columns(keys.clone());
-        score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut rows);
+        score_block(
+            form,
+            sizes,
+            q,
+            k,
+            (batch, batch),
+            head,
+            &queries,
+            &keys,
+            &mut rows,
+        );
         weights_of_block(form, sizes, &queries, &keys, &mut rows);
     });
     y
@@ -241,13 +251,27 @@ impl CustomOp3 for Attend {
             let _ = self.pattern.set(pattern);
             return Ok(output(z, l1.shape()));
         }
-        let mut z = vec![0f32; q.len()];
+        // SAFETY: each block of queries of each head is written, and reads nothing of it.
+        #[allow(unsafe_code)]
+        let mut z = unsafe { unwritten(q.len()) };
         let shared = Shared::new(&mut z);
         sizes.each_block(|batch, head, queries| {
             let keys = sizes.keys_of(form, &queries);
-            let mut scratch = vec![0f32; queries.len() * keys.len()];
+            // SAFETY: the scores of all these keys are written first.
+            #[allow(unsafe_code)]
+            let mut scratch = unsafe { unwritten(queries.len() * keys.len()) };
             let mut rows = Target::new(&mut scratch, queries.len(), keys.len(), keys.len());
-            score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut rows);
+            score_block(
+                form,
+                sizes,
+                q,
+                k,
+                (batch, batch),
+                head,
+                &queries,
+                &keys,
+                &mut rows,
+            );
             weights_of_block(form, sizes, &queries, &keys, &mut rows);
             let weights = Matrix::new(&scratch, queries.len(), keys.len(), keys.len());
             weigh_block(sizes, weights, v, shared, batch, head, &queries, &keys);
@@ -328,7 +352,17 @@ impl CustomOp2 for Scores {
             let all = std::iter::once(seen).chain(rest.into_iter().filter(|_| !masked));
             for keys in all.filter(|keys| !keys.is_empty()) {
                 let mut part = rows.columns(keys.clone());
-                score_block(form, sizes, q, k, batch, head, &queries, &keys, &mut part);
+                score_block(
+                    form,
+                    sizes,
+                    q,
+                    k,
+                    (batch, batch),
+                    head,
+                    &queries,
+                    &keys,
+                    &mut part,
+                );
             }
             if masked {
                 for (i, query) in queries.enumerate() {

@@ -265,7 +265,17 @@ fn back(
                 scores.resize(widest, 0f32);
                 let mut again = Target::new(&mut scores, rows, cols, cols);
                 let (queries, keys) = (&block.queries, &block.keys);
-                score_block(form, sizes, q, k, batch, head, queries, keys, &mut again);
+                score_block(
+                    form,
+                    sizes,
+                    q,
+                    k,
+                    (batch, batch),
+                    head,
+                    queries,
+                    keys,
+                    &mut again,
+                );
                 uncap(cap, &scores[..rows * cols], &mut ds[..rows * cols]);
             }
             let ds = Matrix::new(&ds, rows, cols, cols);

@@ -141,14 +141,14 @@ impl Sizes {
     }
 }
 
-/// Scores of a block of queries for `keys`, scaled and capped.
+/// Scores of a block of queries for `keys`, scaled and capped; the queries of one row may meet the keys of another.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn score_block(
     form: Attention,
     sizes: Sizes,
     q: &[f32],
     k: &[f32],
-    batch: usize,
+    (batch, of_keys): (usize, usize),
     head: usize,
     queries: &Range<usize>,
     keys: &Range<usize>,
@@ -160,7 +160,7 @@ pub(super) fn score_block(
         false,
         form.scale,
         sizes.head_rows(q, batch, head, queries),
-        sizes.group_rows(k, batch, group, keys).transposed(),
+        sizes.group_rows(k, of_keys, group, keys).transposed(),
         Threads::One,
     );
     if let Some(cap) = form.softcap {
@@ -207,13 +207,30 @@ pub(super) fn weigh_block(
     queries: &Range<usize>,
     keys: &Range<usize>,
 ) {
+    let here = (batch, batch);
+    weigh_more(sizes, weights, v, z, here, head, queries, keys, false);
+}
+
+/// The same with the values of another row, added to what is there already if `begun`.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn weigh_more(
+    sizes: Sizes,
+    weights: Matrix<'_>,
+    v: &[f32],
+    z: Shared<'_>,
+    (batch, of_values): (usize, usize),
+    head: usize,
+    queries: &Range<usize>,
+    keys: &Range<usize>,
+    begun: bool,
+) {
     let start = sizes.query_at(batch, queries.start, head);
     // SAFETY: each block of queries of each head of each row is written by one task alone.
     #[allow(unsafe_code)]
     let target = unsafe { z.matrix(start, queries.len(), sizes.width, sizes.heads * sizes.width) };
     let group = sizes.group(head);
-    let values = sizes.group_rows(v, batch, group, keys);
-    product(target, false, 1.0, weights, values, Threads::One);
+    let values = sizes.group_rows(v, of_values, group, keys);
+    product(target, begun, 1.0, weights, values, Threads::One);
 }
 
 /// Fills `[B, H, Tq, Tk]` block by block: `fill(batch row, head, queries, rows of the block)`.

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use whyfinder_experiment::{Part, Site};
 
-use super::{bits, capture_all, close, patterns, setup};
+use super::{capture_all, close, patterns, setup};
 use crate::tiny::{self, Draws};
 use crate::{Capture, NoProbe, Pass, Past, Tail};
 
@@ -59,7 +59,8 @@ fn a_tail_is_the_end_of_the_whole() {
                 let (got, seen) = run(Some(&tail), true);
                 let end = expected.narrow(1, start, 9 - start).expect("fits");
                 close(&got, &end, 2e-5, &config.architecture);
-                assert!(bits(&got) == bits(&run(Some(&tail), false).0), "looking");
+                // Sums over earlier keys and own ones are put together in another order where nobody looks.
+                close(&got, &run(Some(&tail), false).0, 2e-5, "looking");
                 let last = Site::block(config.layers - 1, Part::Pattern);
                 let pattern = seen.get(last).expect("kept");
                 assert_eq!(pattern.dims(), [2, config.heads, 9 - start, 9]);
