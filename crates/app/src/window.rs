@@ -52,6 +52,7 @@ mod import_bar;
 mod import_panel;
 mod inspector_panel;
 mod lines_panel;
+mod listener;
 mod map_states;
 mod missing_glyph;
 mod notice_bar;
@@ -144,6 +145,7 @@ pub fn open_with(
             let dialogs = Box::<dialogs::Native>::default();
             let application = Application::new(creation, background, dialogs, arguments.open);
             let application = application
+                .listening(&creation.egui_ctx, None)
                 .reading_as(arguments.asked)
                 .over_cleared_ground();
             Ok(Box::new(match eframe::storage_dir(APP_ID) {

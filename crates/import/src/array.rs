@@ -11,7 +11,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { values: 1 << 30 }
+        Self { values: 1 << 28 }
     }
 }
 
@@ -134,11 +134,11 @@ mod tests {
             .expect_err("too large")
             .to_string();
         assert!(
-            message.contains("1.9 TiB") && message.contains("4.0 GiB"),
+            message.contains("1.9 TiB") && message.contains("1.0 GiB"),
             "{message}"
         );
         assert!(numbers_of("a", &[usize::MAX, usize::MAX], 0, Limits::default()).is_err());
-        assert!(numbers_of("a", &[4], 1 << 30, Limits::default()).is_err());
+        assert!(numbers_of("a", &[4], 1 << 28, Limits::default()).is_err());
         assert_eq!(numbers_of("a", &[], 0, Limits::default()).ok(), Some(1));
     }
 }

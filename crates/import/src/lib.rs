@@ -14,6 +14,7 @@ mod effects;
 mod element;
 mod error;
 mod known;
+pub mod live;
 mod manifest;
 mod mat;
 mod npy;

@@ -63,6 +63,8 @@ pub struct Import {
 /// # Errors
 /// A sentence if it cannot be read; [`ImportError::Unclear`], with a guess, if its meaning has to be said.
 pub fn import(path: &Path, asked: &Asked) -> Result<Import, ImportError> {
+    // Files beside it are looked for in its folder, which a bare name does not tell.
+    let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let contents = read_contents(path, asked.limits)?;
     if asked.axes.is_empty()
         && asked.array.is_none()
@@ -106,7 +108,7 @@ pub fn import_contents(
     finish(assemble::draft(contents, plan)?, contents, path, asked)
 }
 
-fn finish(
+pub(crate) fn finish(
     mut draft: Draft,
     contents: &Contents,
     path: &Path,

@@ -19,6 +19,9 @@ use super::token_lines::TokenSide;
 use super::token_text::{read_number, short_number, visible_token};
 use super::weights::{HeadWeights, RecordedHead};
 
+/// About what labels of rows take, points.
+const ROW_LABELS: f32 = 60.0;
+
 /// Attention of one head.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadData<'a> {
@@ -159,10 +162,13 @@ pub fn head_view(
         tokens: data.tokens,
         subject: data.subject,
     };
+    // Cells are square: where the height is what limits them, labels have no more room than that.
+    let square = space.height() * data.keys as f32 / data.queries.max(1) as f32;
+    let used = vec2(space.width().min(square + ROW_LABELS), space.height());
     let room = gutters(
         ui.painter(),
         look,
-        space,
+        Rect::from_min_size(space.min, used),
         (data.queries, rows),
         (data.keys, cols),
     );

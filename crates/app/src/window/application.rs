@@ -19,6 +19,7 @@ use super::images::{ImageCommand, Pending};
 use super::imports::ImportCommand;
 use super::layout::{Kind, Layout};
 use super::lineage::{Behind, Lineage, LineageCommand, comparison, panel};
+use super::listener::Listener;
 use super::map_states::MapStates;
 use super::open_files::Reading;
 use super::remembered::Remembered;
@@ -78,6 +79,8 @@ pub struct Application {
     pub(super) script: Option<Writing>,
     /// The figure that the question was brought back from.
     pub(super) opened_figure: Option<Box<Origin>>,
+    /// What running programs send.
+    pub(super) listener: Option<Listener>,
     /// A file that is being read.
     pub(super) reading: Option<Reading>,
     /// A prompt and the tokens of its subject, whose words are not known yet.
@@ -153,6 +156,7 @@ impl Application {
             studio: Studio::default(),
             script: None,
             opened_figure: None,
+            listener: None,
             reading: None,
             subject_at: None,
             saving: None,
@@ -406,6 +410,7 @@ impl eframe::App for Application {
         self.take_read_file(ctx);
         self.take_saved_file(ctx);
         self.take_history_news(ctx);
+        self.take_news(ctx);
         self.take_drawn_figures(ctx);
         self.take_written_script(ctx);
         self.take_dropped_files(ctx);

@@ -35,10 +35,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                                 .font(fonts::semibold(13.5))
                                 .color(theme.text),
                         );
-                        let said = format!(
-                            "computed elsewhere, no model at hand · {}",
-                            imported.settings().recognised
-                        );
+                        let from = match (imported.sender, imported.connected) {
+                            (Some(_), true) => "sending its numbers",
+                            (Some(_), false) => "has ended; what it sent stays",
+                            (None, _) => "computed elsewhere, no model at hand",
+                        };
+                        let said = format!("{from} · {}", imported.settings().recognised);
                         ui.add(
                             egui::Label::new(RichText::new(said).size(12.5).color(theme.muted))
                                 .truncate(),

@@ -25,6 +25,8 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     let summary = &imported.outcome.summary;
     ScrollArea::vertical().id_salt("import").show(ui, |ui| {
         ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 5.0;
+        ui.spacing_mut().interact_size.y = 16.0;
         for notice in &summary.notices {
             ui.add(egui::Label::new(RichText::new(notice).color(theme.text)).wrap());
         }
@@ -77,7 +79,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
 }
 
 fn title(ui: &mut Ui, words: &str) {
-    ui.add_space(2.0);
+    ui.add_space(6.0);
     ui.label(RichText::new(words).font(fonts::semibold(12.5)));
 }
 

@@ -27,6 +27,10 @@ pub struct Imported {
     pub cell: Option<Cell>,
     /// Changes whenever the numbers do.
     pub version: u64,
+    /// The running program that sends them.
+    pub sender: Option<u64>,
+    /// Whether it is still there.
+    pub connected: bool,
 }
 
 impl Imported {
@@ -222,6 +226,8 @@ impl Application {
             map: 0,
             cell: None,
             version,
+            sender: None,
+            connected: false,
         });
         self.fill_from_import();
     }
@@ -255,6 +261,17 @@ impl Application {
                 imported.cell = imported.cell.or(strongest);
             }
         }
+    }
+
+    /// Takes more numbers from the running program whose numbers are shown; what was selected stays.
+    pub(super) fn update_import(&mut self, import: Import) {
+        let Some(imported) = &mut self.state.imported else {
+            return;
+        };
+        imported.version += 1;
+        imported.outcome = Arc::new(import.outcome);
+        self.state.finished.keep(&imported.outcome);
+        self.fill_from_import();
     }
 
     /// Takes the numbers of another program away, if there are any: a model's answers follow.

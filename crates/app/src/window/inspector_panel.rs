@@ -70,7 +70,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             (false, _) => "no standard error".to_string(),
         };
         big(ui, view, &signed_number(value - floor), &uncertain);
-        if let Some(clean) = trace.clean() {
+        if let Some(clean) = trace.clean().filter(|_| !samples.is_empty()) {
             let metric = super::trace_panel::metric_of(trace);
             let label = format!("{metric}, {} samples", samples.len());
             sample_strip(

@@ -266,7 +266,10 @@ impl TraceResult {
 
     /// What the cells are values of.
     pub fn metric(&self) -> Metric {
-        self.settings().map_or(Metric::Probability, |t| t.metric)
+        match self.settings() {
+            Some(settings) => settings.metric,
+            None => Metric::named(&self.summary.metric).unwrap_or(Metric::Logit),
+        }
     }
 
     /// A reference value by name, in the metric's unit.

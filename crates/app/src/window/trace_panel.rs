@@ -31,7 +31,12 @@ fn kind_of(kind: trace_grid::TraceKind) -> TraceKind {
 
 /// `probability of ␣Brelle`.
 pub(crate) fn metric_of(trace: &TraceResult) -> String {
-    let metric = words::metric_word(trace.metric());
+    let metric = match (trace.settings(), trace.summary.metric.as_str()) {
+        // Of another program, by its own name.
+        (None, name) if !name.is_empty() => name.replace(['-', '_'], " "),
+        (None, _) => "value".to_string(),
+        (Some(_), _) => words::metric_word(trace.metric()),
+    };
     let answer = trace.summary.answer.as_ref().map(|a| words::token(&a.text));
     let foil = trace.summary.foil.as_ref().map(|f| words::token(&f.text));
     match (answer, foil) {
@@ -115,8 +120,7 @@ pub(crate) fn with_grid<T>(
     draw: impl FnOnce(&TraceGrid<'_>) -> T,
 ) -> Option<T> {
     let settings = trace.settings();
-    let window = settings.map_or(1, |s| s.window);
-    let note = format!("window {window}");
+    let note = settings.map_or(String::new(), |s| format!("window {}", s.window));
     let severed = settings
         .filter(|s| !s.severed.is_empty())
         .map(|s| {

@@ -38,7 +38,13 @@ pub(crate) fn draft(contents: &Contents, manifest: &Manifest) -> Result<Draft, I
     } else {
         manifest.tokens.clone()
     };
-    let form = manifest.kind.unwrap_or_else(|| form_of(&axes));
+    let kinds = |name: &String| name == "values" || TraceKind::ALL.iter().any(|k| k.name() == name);
+    let of_tokens = axes.contains(&AxisRole::Token) && axes.contains(&AxisRole::Layer);
+    let form = match manifest.kind.unwrap_or_else(|| form_of(&axes)) {
+        // What is no grid of tokens and layers, or of another kind, is drawn as any map is.
+        ImportForm::Trace if !(of_tokens && names.iter().all(kinds)) => ImportForm::Effects,
+        form => form,
+    };
     let plan = Plan {
         form,
         arrays: names,
@@ -149,7 +155,11 @@ fn maps(
             }
         }
         for axis in &mut field.axes {
-            if let Some(labels) = manifest.labels.get(&axis.name)
+            let named = manifest.labels.iter().find(|(name, _)| {
+                name.parse::<AxisRole>()
+                    .is_ok_and(|role| role.name() == axis.name)
+            });
+            if let Some((_, labels)) = named
                 && labels.len() == axis.len()
             {
                 axis.labels = labels.clone();
