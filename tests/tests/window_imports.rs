@@ -109,6 +109,25 @@ fn a_map_of_cem_has_its_errors() {
 }
 
 #[test]
+fn figures_are_made_of_such_numbers() {
+    for name in [
+        "demo_1-PSNR_all_perturb-F8.mat",
+        "knowledge_7.npz",
+        "stack.npy",
+    ] {
+        let mut stage = opened(name, Vec::new());
+        stage
+            .window
+            .key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::E);
+        stage.window.run_steps(3);
+        wait(&mut stage.window, |s| {
+            let drawn = s.export.as_ref().and_then(|e| e.drawn.as_ref());
+            drawn.is_some_and(|d| d.outcome.is_ok())
+        });
+    }
+}
+
+#[test]
 fn what_the_axes_mean_is_asked_and_answered() {
     let mut stage = opened("heads.npy", vec![Answer::Picked(at("tokens.txt"))]);
     assert!(stage.window.state().state().imported.is_none());

@@ -127,7 +127,8 @@ fn settings(ui: &mut Ui, theme: &Theme, question: &AxesQuestion, said: &mut Vec<
                 }
             })
             .response
-            .on_hover_text(&chosen);
+            .on_hover_text(&chosen)
+            .accessible_name("Array");
     });
     let shape = question
         .contents
@@ -150,7 +151,9 @@ fn settings(ui: &mut Ui, theme: &Theme, question: &AxesQuestion, said: &mut Vec<
                                     said.push(ImportCommand::Axis(i, other.clone()));
                                 }
                             }
-                        });
+                        })
+                        .response
+                        .accessible_name(format!("Meaning of axis {}, {side} long", i + 1));
                     ui.add(
                         egui::Label::new(RichText::new(words(role)).size(12.0).color(theme.muted))
                             .truncate(),

@@ -50,6 +50,6 @@ fn words(paths: &[PathBuf]) -> String {
     match (dropped.networks.len(), dropped.pictures.len()) {
         (2.., _) => format!("Drop to compare {} networks", dropped.networks.len()),
         (_, 2..) => "Drop: the first picture is the input, the second may be its truth".to_string(),
-        _ => "Drop a model, an experiment, a result or a picture to open it".to_string(),
+        _ => "Drop a model, an experiment, a result, a picture or arrays to open it".to_string(),
     }
 }

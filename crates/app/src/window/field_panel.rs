@@ -135,7 +135,9 @@ fn choose_map(ui: &mut Ui, view: &mut View<'_>, imported: &Imported) {
                 for (i, field) in fields.iter().enumerate() {
                     ui.selectable_value(&mut chosen, i, &field.name);
                 }
-            });
+            })
+            .response
+            .accessible_name("Map");
     }
     if chosen != imported.map {
         view.push(Command::Import(ImportCommand::ShowMap(chosen)));

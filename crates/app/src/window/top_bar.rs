@@ -6,6 +6,7 @@ use whyfinder_worker::ImageNetwork;
 use super::command::Command;
 use super::controls::{bar_frame, text_button};
 use super::export::ExportCommand;
+use super::imports::ImportCommand;
 use super::lineage::LineageCommand;
 use super::state::State;
 use super::view::View;
@@ -104,7 +105,7 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
 }
 
 fn model_menu(ui: &mut Ui, view: &mut View<'_>) {
-    ui.set_min_width(260.0);
+    ui.set_min_width(300.0);
     let open = Button::new("Open a model folder…").right_text("Ctrl Shift O");
     if ui.add(open).clicked() {
         view.push(Command::ChooseModel);
@@ -112,6 +113,10 @@ fn model_menu(ui: &mut Ui, view: &mut View<'_>) {
     let weights = Button::new("Open a weights file…").right_text(".pth .safetensors");
     if ui.add(weights).clicked() {
         view.push(Command::ChooseWeights);
+    }
+    let numbers = Button::new("Open another program's numbers…").right_text(".npz .npy .mat");
+    if ui.add(numbers).clicked() {
+        view.push(Command::Import(ImportCommand::Choose));
     }
     let mut known: Vec<String> = vec!["demo:isles".to_string()];
     known.extend(super::bundled_networks::all());
