@@ -31,7 +31,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             ui.add(egui::Label::new(RichText::new(notice).color(theme.text)).wrap());
         }
         if !summary.reference.is_empty() {
-            title(ui, "Between");
+            title(ui, "Reference values");
             for (name, value) in &summary.reference {
                 row(ui, view, name, &read_number(*value));
             }

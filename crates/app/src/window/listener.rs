@@ -169,8 +169,7 @@ mod socket {
     fn bind(folder: Option<PathBuf>) -> Option<(UnixListener, PathBuf)> {
         let folder = self::folder(folder)?;
         let path = folder.join(format!("window-{}.sock", std::process::id()));
-        // Left by a process of the same number that could not clean up.
-        fs::remove_file(&path).ok();
+        forget_dead_windows(&folder);
         let listener = UnixListener::bind(&path).ok()?;
         let owned_by_us = same_owner(&folder, &path);
         if owned_by_us != Some(true) {
@@ -179,6 +178,18 @@ mod socket {
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).ok()?;
         Some((listener, path))
+    }
+
+    /// Removes sockets of windows that ended without taking them along: nobody answers there.
+    fn forget_dead_windows(folder: &Path) {
+        let sockets = fs::read_dir(folder).into_iter().flatten().flatten();
+        for path in sockets.map(|entry| entry.path()) {
+            let is_socket = path.extension().is_some_and(|e| e == "sock");
+            let refused = |e: std::io::Error| e.kind() == std::io::ErrorKind::ConnectionRefused;
+            if is_socket && UnixStream::connect(&path).is_err_and(refused) {
+                fs::remove_file(&path).ok();
+            }
+        }
     }
 
     /// What this process makes is its user's; so is the folder, if both have one owner.
