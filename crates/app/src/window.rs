@@ -43,6 +43,7 @@ mod export_panel;
 mod export_studio;
 mod field_panel;
 mod file_menu;
+mod flat_fills;
 mod foot;
 mod fuzzy;
 mod gallery;

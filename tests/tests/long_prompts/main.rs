@@ -9,6 +9,7 @@
 mod long_models;
 mod screen;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use egui::{
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use whyfinder::window::dialogs;
+use whyfinder::window::theme::Theme;
 use whyfinder::window::{Application, State};
 use whyfinder_worker::{MemoryBudget, Worker, WorkerOptions};
 
@@ -31,6 +33,8 @@ struct Room {
     frames: Vec<f64>,
     /// The part of each frame before it is drawn.
     steps: Vec<f64>,
+    /// Frames of a head that was not sharp yet.
+    coarse: usize,
 }
 
 impl Room {
@@ -54,6 +58,7 @@ impl Room {
             screen,
             frames: Vec::new(),
             steps: Vec::new(),
+            coarse: 0,
         }
     }
 
@@ -91,6 +96,10 @@ impl Room {
         assert_eq!(self.state().jobs.run_failure, None);
         let run = self.state().results.run.as_ref();
         run.is_some_and(|run| run.complete) && !self.state().jobs.busy()
+    }
+
+    fn has_failed(&self) -> bool {
+        self.state().notice.is_some()
     }
 
     /// Where a map lies that is called so.
@@ -131,7 +140,15 @@ impl Room {
     /// Saves what the window shows, if `WHYFINDER_PICTURES` names a folder for it.
     fn picture(&mut self, name: &str) {
         if let Some(folder) = std::env::var_os("WHYFINDER_PICTURES") {
-            let image = self.window.render().expect("the window can be drawn");
+            let mut image = self.window.render().expect("the window can be drawn");
+            // A window's surface is cleared to this before a frame; the harness clears to nothing.
+            let ground = Theme::of(self.state().appearance).background.to_array();
+            for pixel in image.pixels_mut() {
+                let under = 255 - u16::from(pixel.0[3]);
+                for (value, ground) in pixel.0.iter_mut().zip(ground) {
+                    *value = value.saturating_add((u16::from(ground) * under / 255) as u8);
+                }
+            }
             let path = Path::new(&folder).join(format!("{name}.png"));
             image.save(&path).expect("the picture can be saved");
         }
@@ -173,7 +190,20 @@ impl Room {
         }
     }
 
-    /// Zooms somewhere in a few frames, stops, and says how long the view took to become sharp, milliseconds.
+    /// Looks at another head, of which no tile is there yet.
+    fn turn_to_another_head(&mut self, atlas: Rect, turn: usize) {
+        let part = |n: usize| 0.1 + 0.8 * ((turn * n) % 23) as f32 / 23.0;
+        let at = atlas.min + vec2(part(7), part(5)) * atlas.size();
+        self.point(at);
+        self.button(at, true);
+        self.frame();
+        self.button(at, false);
+        self.frame();
+        self.coarse += usize::from(!self.head_is_sharp());
+    }
+
+    /// Zooms somewhere in a few frames, stops, and says how long after the last turn of the wheel the view was sharp
+    /// for good, milliseconds. The view glides on for a moment after that turn, so that it rests later still.
     fn rest(&mut self, place: Rect, turn: usize) -> f64 {
         let part = |n: usize| 0.2 + 0.6 * ((turn * n) % 11) as f32 / 11.0;
         // Below the diagonal, where there is something to see.
@@ -183,19 +213,27 @@ impl Room {
         for _ in 0..4 {
             self.turn(if turn.is_multiple_of(3) { -90.0 } else { 60.0 });
             self.frame();
-        }
-        // The wheel glides on for a moment.
-        for _ in 0..12 {
-            self.frame();
+            self.coarse += usize::from(!self.head_is_sharp());
         }
         let began = Instant::now();
-        assert!(
-            self.until(10.0, Self::head_is_sharp),
-            "the tiles never came"
-        );
-        began.elapsed().as_secs_f64() * 1e3
+        let mut sharp_at = 0.0;
+        // Tiles that are wanted while the view glides count too.
+        let mut glides = true;
+        while glides || !self.head_is_sharp() {
+            assert!(began.elapsed().as_secs_f64() < 10.0, "the tiles never came");
+            self.until(0.016, Self::has_failed);
+            if !self.head_is_sharp() {
+                self.coarse += 1;
+                sharp_at = began.elapsed().as_secs_f64() * 1e3;
+            }
+            glides = began.elapsed() < GLIDE;
+        }
+        sharp_at
     }
 }
+
+/// Longer than a view glides on.
+const GLIDE: Duration = Duration::from_millis(600);
 
 /// Mean, 99th percentile and worst, milliseconds.
 fn figures(mut times: Vec<f64>) -> String {
@@ -271,11 +309,27 @@ fn show(shape: &Shape, budget: MemoryBudget, seconds: f64) -> Vec<f64> {
         );
     }
     let place = room.place("Attention of layer");
-    let rests: Vec<f64> = (1..=20).map(|turn| room.rest(place, turn)).collect();
+    let atlas = room.place(&format!(
+        "Attention of {} heads",
+        shape.layers * shape.heads
+    ));
+    let mut heads = BTreeSet::new();
+    let rests: Vec<f64> = (1..=20)
+        .map(|turn| {
+            room.turn_to_another_head(atlas, turn);
+            heads.insert((room.state().selection.layer, room.state().selection.head));
+            room.rest(place, turn)
+        })
+        .collect();
+    assert!(heads.len() > 5, "{heads:?}");
+    assert!(
+        room.coarse > 0,
+        "all heads were sharp at once, so that nothing was measured"
+    );
     let mut sorted = rests.clone();
     sorted.sort_by(f64::total_cmp);
     println!(
-        "sharp after the view came to rest: median {:.0} ms, worst {:.0} ms; peak memory {} MiB",
+        "sharp after the last turn of the wheel: median {:.0} ms, worst {:.0} ms; peak memory {} MiB",
         sorted[10],
         sorted[19],
         peak_bytes() >> 20
@@ -310,6 +364,8 @@ fn a_long_prompt_opens_pans_and_sharpens() {
         room.rest(place, turn);
     }
     room.window.get_by_label("Light").click();
+    // The frame of the click is still drawn in the dark.
+    room.frame();
     room.frame();
     room.picture("long-prompt-light");
     let centre = place.center();

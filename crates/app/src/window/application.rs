@@ -14,6 +14,7 @@ use super::command::{Command, SHORTCUTS};
 use super::dialogs::{Answer, Dialogs, Wanted};
 use super::export::ExportCommand;
 use super::export_studio::Studio;
+use super::flat_fills::FlatFills;
 use super::history::History;
 use super::images::{ImageCommand, Pending};
 use super::imports::ImportCommand;
@@ -90,6 +91,7 @@ pub struct Application {
     /// What keeps the history.
     pub(super) lineage: Behind,
     gpu: Option<MapGpu>,
+    flat_fills: Option<FlatFills>,
     clears_ground: bool,
     tokenize_at: Option<f64>,
     /// A setting is being dragged.
@@ -162,6 +164,7 @@ impl Application {
             saving: None,
             lineage: Behind::default(),
             gpu: map_gpu(creation),
+            flat_fills: creation.wgpu_render_state.as_ref().and_then(FlatFills::new),
             clears_ground: false,
             tokenize_at: None,
             trace_when_released: false,
@@ -444,6 +447,9 @@ impl eframe::App for Application {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let commands = self.draw(ui);
+        if let Some(fills) = &mut self.flat_fills {
+            fills.take_over(ui.ctx());
+        }
         if !commands.is_empty() {
             // What a command changed is drawn at once, not at the next movement of the mouse.
             ui.ctx().request_repaint();
