@@ -79,7 +79,7 @@ pub(crate) fn measure_hearing(
         job: JOB,
         experiment,
     });
-    let answer = wait_for(worker, |event| match event {
+    wait_for(worker, |event| match event {
         Event::Opening { model } => {
             progress.opening(&model);
             None
@@ -102,8 +102,7 @@ pub(crate) fn measure_hearing(
         Event::Kept { kept, .. } => hear(Heard::Kept(&kept)).err().map(Err),
         Event::Finished { outcome, .. } => Some(Ok(outcome)),
         _ => None,
-    })?;
-    answer
+    })?
 }
 
 /// Gives each event to `wanted` until it takes one.

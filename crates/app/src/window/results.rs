@@ -176,6 +176,58 @@ impl RunResult {
     }
 }
 
+/// What the patched runs say, as far as a result tells: ids, and the texts of those that a distribution names.
+fn cells_of(outcome: &Outcome) -> HashMap<(TraceKind, usize), CellTokens> {
+    let named: HashMap<u32, &str> = outcome
+        .distributions
+        .iter()
+        .flat_map(|d| &d.top)
+        .map(|token| (token.id, token.text.as_str()))
+        .collect();
+    let mut cells = HashMap::new();
+    for kind in TraceKind::ALL {
+        let field = |suffix: &str| outcome.field(&format!("{}.{suffix}", kind.name()));
+        let (Some(top), Some(probabilities)) = (field("top"), field("top.probability")) else {
+            continue;
+        };
+        let tracked = field("tracked");
+        let per_cell = |field: &Field| field.axes.get(2).map_or(0, |axis| axis.len());
+        let ranks = per_cell(top);
+        let count = top.values.len().checked_div(ranks).unwrap_or(0);
+        for cell in 0..count {
+            let here = cell * ranks..(cell + 1) * ranks;
+            let (Some(ids), Some(shares)) =
+                (top.values.get(here.clone()), probabilities.values.get(here))
+            else {
+                continue;
+            };
+            let pairs = ids.iter().zip(shares);
+            let known: Vec<(u32, f32, &str)> = pairs
+                .filter(|(id, p)| id.is_finite() && p.is_finite())
+                .filter_map(|(id, p)| Some((*id as u32, *p, *named.get(&(*id as u32))?)))
+                .collect();
+            let tracked = tracked.map_or_else(Vec::new, |field| {
+                let width = per_cell(field);
+                let values = field.values.get(cell * width..(cell + 1) * width);
+                values.map_or_else(Vec::new, <[f32]>::to_vec)
+            });
+            if known.is_empty() && tracked.iter().all(|v| !v.is_finite()) {
+                continue;
+            }
+            let tokens = CellTokens {
+                top: known.iter().map(|(id, p, _)| (*id, *p)).collect(),
+                texts: known
+                    .iter()
+                    .map(|(_, _, text)| (*text).to_string())
+                    .collect(),
+                tracked,
+            };
+            cells.insert((kind, cell), tokens);
+        }
+    }
+    cells
+}
+
 impl TraceResult {
     /// Nothing yet; `version` is where counting starts, so that no two results share a version.
     pub fn waiting(experiment: Experiment, version: u64) -> Self {
@@ -239,6 +291,9 @@ impl TraceResult {
             .into_iter()
             .filter_map(|k| outcome.field(&estimate_name(k)).cloned())
             .collect();
+        if self.cells.is_empty() {
+            self.cells = cells_of(outcome);
+        }
         self.complete = true;
         self.version += 1;
     }
@@ -376,6 +431,43 @@ mod tests {
             distributions: Vec::new(),
         });
         result
+    }
+
+    #[test]
+    fn a_result_says_what_the_patched_runs_say_as_far_as_it_names_tokens() {
+        let axes = |last: Axis| vec![Axis::numbered("token", 1), Axis::numbered("layer", 2), last];
+        let field = |name: &str, axis: &str, values: &[f32]| {
+            let last = Axis::numbered(axis, values.len() / 2);
+            Field::measured(name, axes(last), values.to_vec()).expect("fits")
+        };
+        let token = |id: u32, text: &str| TokenProbability {
+            id,
+            text: text.into(),
+            probability: 0.5,
+            logit: 0.0,
+        };
+        let outcome = Outcome {
+            experiment: trace().experiment,
+            fields: vec![
+                field("mlp.top", "rank", &[7.0, 9.0, 8.0, 7.0]),
+                field("mlp.top.probability", "rank", &[0.6, 0.2, 0.7, 0.1]),
+                field("mlp.tracked", "tracked", &[0.6, 0.1, 0.1, 0.7]),
+            ],
+            summary: Summary::default(),
+            provenance: Default::default(),
+            distributions: vec![Distribution {
+                name: "clean".into(),
+                top: vec![token(7, " a"), token(8, " b")],
+            }],
+            attention: Vec::new(),
+        };
+        let cells = cells_of(&outcome);
+        let first = &cells[&(TraceKind::Mlp, 0)];
+        assert_eq!(first.top, [(7, 0.6)], "nobody knows what 9 is");
+        assert_eq!(first.tracked, [0.6, 0.1]);
+        let second = &cells[&(TraceKind::Mlp, 1)];
+        assert_eq!(second.texts, [" b", " a"]);
+        assert_eq!(cells.len(), 2);
     }
 
     #[test]

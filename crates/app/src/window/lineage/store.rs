@@ -340,14 +340,16 @@ mod tests {
         let threads: Vec<_> = (0..4u32)
             .map(|window| {
                 let store = Store::at(folder.path());
-                std::thread::spawn(move || {
+                let write = move || {
                     for i in 0..10 {
                         let outcome = outcome(window * 100 + i, 500);
                         let key = key_of(&outcome).expect("a key");
                         store.write_node(&node(&outcome, false)).expect("writes");
                         store.put(&key, &outcome, 20_000).expect("writes");
                     }
-                })
+                };
+                let named = std::thread::Builder::new().name(format!("window {window}"));
+                named.spawn(write).expect("a thread")
             })
             .collect();
         for thread in threads {
