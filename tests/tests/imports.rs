@@ -203,6 +203,37 @@ fn long_tables_become_maps_with_errors() {
 }
 
 #[test]
+fn tables_of_several_kinds_become_a_map_of_each() {
+    // The columns of TransformerLens' get_act_patch_block_every, reduced over examples.
+    let mut text = String::from(",metric,patch_type,layer,pos,patch_type_name,value\n");
+    let mut row = 0;
+    for (kind, name) in ["resid_pre", "attn_out", "mlp_out"].iter().enumerate() {
+        for layer in 0..2 {
+            for pos in 0..3 {
+                text += &format!(
+                    "{row},logit_diff,{kind},{layer},{pos},{name},{}\n",
+                    row as f32 - 8.0
+                );
+                row += 1;
+            }
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("every.csv");
+    std::fs::write(&path, text).expect("written");
+    let read = import(&path, &Asked::default()).expect("reads").outcome;
+    // Nothing says what they lie between, so they are no trace.
+    assert_eq!(settings(&read).form, ImportForm::Effects);
+    assert_eq!(read.fields.len(), 3);
+    for field in &read.fields {
+        assert_eq!(field.shape(), [3, 2]);
+    }
+    assert_eq!(read.fields[2].values, [4.0, 7.0, 5.0, 8.0, 6.0, 9.0]);
+    let names: Vec<&str> = read.fields.iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(names, ["residual", "attention", "mlp"]);
+}
+
+#[test]
 fn what_cannot_be_told_is_asked_and_what_is_said_is_done() {
     let path = at("heads.npy");
     let error = import(&path, &Asked::default()).expect_err("unclear");

@@ -70,16 +70,16 @@ pub(crate) fn axis(
     }
 }
 
-/// Which axis goes down and which across: tokens down, layers across; else layers, rows and queries down; else as they
-/// stand.
+/// Which axis goes down and which across: queries down, keys across; tokens down, layers across; layers or rows down; else
+/// as they stand.
 pub(crate) fn down_and_across(axes: &[AxisRole]) -> Option<[AxisRole; 2]> {
     use AxisRole::{Column, Head, Key, Layer, Query, Row, Token};
     let shown: Vec<&AxisRole> = axes.iter().filter(|a| a.is_shown()).collect();
     for [down, across] in [
+        [Query, Key],
         [Token, Layer],
         [Layer, Head],
         [Row, Column],
-        [Query, Key],
         [Token, Head],
     ] {
         if shown.contains(&&down) && shown.contains(&&across) {

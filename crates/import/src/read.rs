@@ -114,6 +114,10 @@ pub(crate) fn finish(
     path: &Path,
     asked: &Asked,
 ) -> Result<Import, ImportError> {
+    if draft.form == ImportForm::Trace && !draft.reference.contains_key("corrupted") {
+        // A trace is read from its corrupted value up; without one there are only values.
+        draft.form = ImportForm::Effects;
+    }
     let along = token_places(&draft);
     if !draft.tokens.is_empty() && draft.tokens.len() != along && along > 0 {
         return Err(ImportError::refused(format!(

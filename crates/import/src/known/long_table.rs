@@ -71,6 +71,11 @@ pub(crate) fn draft(table: &Table) -> Result<Draft, ImportError> {
         if statistics.iter().any(|s| s.eq_ignore_ascii_case(name)) {
             continue;
         }
+        let has_words = |n: &String| n.eq_ignore_ascii_case(&format!("{name}_name"));
+        if table.columns.iter().any(has_words) {
+            // The words beside it say more than its numbers.
+            continue;
+        }
         let Ok(role) = name.parse::<AxisRole>() else {
             // The index that a data frame is written with has no name.
             continue;
