@@ -300,6 +300,11 @@ fn the_palette_writes_a_script_of_the_question_before_anything_is_measured() {
     stage.settle();
     stage.window.key_press_modifiers(Modifiers::COMMAND, Key::K);
     stage.window.run_steps(3);
+    // There are more commands than lines to show them.
+    stage
+        .window
+        .event(egui::Event::Text("Python script".into()));
+    stage.window.run_steps(3);
     stage
         .window
         .get_by_label_contains("Write a Python script")

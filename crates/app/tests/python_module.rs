@@ -200,7 +200,7 @@ fn numbers_are_sent_to_a_window_that_python_started() {
         .read_line(&mut number)
         .expect("Xvfb says its display");
     let script = format!(
-        "import os\nos.environ['DISPLAY'] = ':{}'\nos.environ['XDG_DATA_HOME'] = os.getcwd()\n{LIVE}",
+        "import os\nos.environ['DISPLAY'] = ':{}'\nos.environ['XDG_DATA_HOME'] = os.path.join(os.getcwd(), 'data')\n{LIVE}",
         number.trim()
     );
     let said = python(folder.path(), &script);
