@@ -42,7 +42,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Example: whyfinder figure results/result.npz --out trace.pdf --width double --font serif"
     )]
-    Figure(Figure),
+    Figure(Box<Figure>),
     /// Runs the experiment inside a figure again and says whether its numbers hold
     #[command(after_help = "Example: whyfinder verify trace.pdf")]
     Verify(Verify),

@@ -267,11 +267,9 @@ mod socket {
             // Nothing more for a while: what has come is shown, then waited on.
             let patience = unsent.then_some(pause);
             stream.set_read_timeout(patience).ok();
-            if unsent && line.from.buffer().is_empty() {
-                if !comes(&mut line.from) {
-                    show(&sender, &mut unsent, &mut pause, &mut sent, &tell);
-                    continue;
-                }
+            if unsent && line.from.buffer().is_empty() && !comes(&mut line.from) {
+                show(&sender, &mut unsent, &mut pause, &mut sent, &tell);
+                continue;
             }
             stream.set_read_timeout(None).ok();
             match sender.listen(&mut line) {
