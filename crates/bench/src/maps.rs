@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use candle_core::Tensor;
 use serde_json::json;
+use whyfinder_instrument::spread::spread;
 use whyfinder_model::OpenOptions;
 use whyfinder_model::network::{
     Held, Lens, NoNodeProbe, Patched, Rect, forward, open_network, places_at_once,
@@ -212,7 +213,7 @@ impl Stage {
             .map(|rect| self.draws as f64 * lens.flops(rect, Held::Nothing).0)
             .sum();
         let (mut seconds, mut done) = (0.0, 0.0);
-        let mut places = spread_out(reachable.len())
+        let mut places = spread(reachable.len())
             .map(|place| reachable[place])
             .peekable();
         while seconds < budget && places.peek().is_some() {
@@ -235,30 +236,5 @@ impl Stage {
             seconds += began.elapsed().as_secs_f64();
         }
         Ok((seconds * flops / done.max(1.0), flops))
-    }
-}
-
-/// All numbers below `count`, such that the first few lie apart from each other.
-fn spread_out(count: usize) -> impl Iterator<Item = usize> {
-    let bits = usize::BITS - count.next_power_of_two().leading_zeros();
-    (0..1usize << bits)
-        .map(move |i| i.reverse_bits() >> (usize::BITS - bits))
-        .filter(move |&place| place < count)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_place_comes_once_and_the_first_lie_apart() {
-        for count in [1, 2, 7, 64, 100] {
-            let mut places: Vec<usize> = spread_out(count).collect();
-            if count > 8 {
-                assert!(places[..4].iter().any(|&place| place >= count / 2));
-            }
-            places.sort_unstable();
-            assert_eq!(places, (0..count).collect::<Vec<_>>());
-        }
     }
 }

@@ -34,6 +34,7 @@ mod rise;
 mod rounds;
 mod run;
 mod site_field;
+pub mod spread;
 mod stopping;
 mod student;
 mod sweep;

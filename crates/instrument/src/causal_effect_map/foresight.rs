@@ -8,6 +8,7 @@ use super::grid::Block;
 use super::stage::{Gathered, Measured, Sweep, Work, moves};
 use crate::error::Result;
 use crate::report::{Observer, Report};
+use crate::spread::spread;
 
 /// Trying goes on for this long, seconds, unless the fewest blocks already take longer.
 const LOOK: f64 = 0.4;
@@ -117,38 +118,5 @@ impl Sweep<'_> {
         let alone = self.tried(blocks, few)?.0 / few as f64;
         let together = self.tried(blocks, many)?.0 / many as f64;
         Ok((together / alone.max(f64::MIN_POSITIVE)).min(1.0))
-    }
-}
-
-/// The places 0 to `count`, each once, so that any number of them lie all over: those of the van der Corput sequence.
-fn spread(count: usize) -> impl Iterator<Item = usize> {
-    let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
-    (0..1usize << bits)
-        .map(move |i| match bits {
-            0 => 0,
-            bits => i.reverse_bits() >> (usize::BITS - bits),
-        })
-        .filter(move |&at| at < count)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::spread;
-
-    #[test]
-    fn any_few_places_lie_all_over() {
-        for count in [1, 2, 7, 64, 100, 1000] {
-            let mut all: Vec<usize> = spread(count).collect();
-            if count >= 64 {
-                let mut few = all[..8].to_vec();
-                few.sort_unstable();
-                for pair in few.windows(2) {
-                    assert!(pair[1] - pair[0] <= count / 4, "{few:?} of {count}");
-                }
-            }
-            all.sort_unstable();
-            assert!(all.into_iter().eq(0..count), "{count}");
-        }
-        assert_eq!(spread(0).count(), 0);
     }
 }
