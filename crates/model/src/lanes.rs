@@ -105,7 +105,11 @@ mod tests {
             let (mut seen, running) = (Vec::new(), AtomicUsize::new(0));
             let run = |job: &u64| {
                 let beside = running.fetch_add(1, Ordering::SeqCst);
-                std::thread::sleep(Duration::from_millis(if job % 7 == 0 { 15 } else { 1 }));
+                std::thread::sleep(Duration::from_millis(if job.is_multiple_of(7) {
+                    15
+                } else {
+                    1
+                }));
                 running.fetch_sub(1, Ordering::SeqCst);
                 assert!(beside < lanes.max(1));
                 (*job, rayon::current_num_threads())
