@@ -6,7 +6,11 @@ use std::io::Read;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use resvg::usvg::{self, fontdb};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, GlyphId, MetadataProvider as _};
 
+use crate::fallback::{self, Found};
+use crate::runs::runs;
 use crate::scene::{Face, TextLook};
 use crate::{FigureError, svg, typeset};
 
@@ -56,6 +60,9 @@ pub(crate) struct Fonts {
     /// What viewers without that family may take.
     instead: &'static str,
     widths: Arc<Mutex<HashMap<(Face, String), f32>>>,
+    /// Which characters a face has by itself.
+    covered: Arc<Mutex<HashMap<(Face, char), bool>>>,
+    stand_ins: Found,
 }
 
 impl std::fmt::Debug for Fonts {
@@ -154,6 +161,8 @@ impl Fonts {
             family: family.to_string(),
             instead,
             widths: Arc::default(),
+            covered: Arc::default(),
+            stand_ins: Found::default(),
         }
     }
 
@@ -165,8 +174,50 @@ impl Fonts {
         usvg::Options {
             font_family: self.family.clone(),
             fontdb: Arc::clone(&self.database),
+            font_resolver: fallback::resolver(Arc::clone(&self.stand_ins)),
             ..usvg::Options::default()
         }
+    }
+
+    /// Whether a face has a character by itself, without a typeface that stands in.
+    pub(crate) fn has(&self, face: Face, c: char) -> bool {
+        if c.is_ascii() {
+            return true;
+        }
+        if let Ok(covered) = self.covered.lock()
+            && let Some(&known) = covered.get(&(face, c))
+        {
+            return known;
+        }
+        let (family, weight) = match face {
+            Face::Plain => (self.family.as_str(), 400),
+            Face::Bold => (self.family.as_str(), 600),
+            Face::Marks => ("Inter", 400),
+            Face::Mono => ("JetBrains Mono", 400),
+            Face::MonoBold => ("JetBrains Mono", 600),
+        };
+        let query = fontdb::Query {
+            families: &[fontdb::Family::Name(family)],
+            weight: fontdb::Weight(weight),
+            ..fontdb::Query::default()
+        };
+        let id = self.database.query(&query);
+        let has = id.is_some_and(|id| fallback::has(&self.database, id, c));
+        if let Ok(mut covered) = self.covered.lock() {
+            covered.insert((face, c), has);
+        }
+        has
+    }
+
+    /// How far a glyph moves what follows it, in parts of the size; 0 where the font cannot be read.
+    pub(crate) fn advance_of(&self, font: fontdb::ID, glyph: u32) -> f32 {
+        let read = |data: &[u8], index| {
+            let font = FontRef::from_index(data, index).ok()?;
+            let metrics = font.glyph_metrics(Size::new(1.0), LocationRef::default());
+            metrics.advance_width(GlyphId::new(glyph))
+        };
+        let found = self.database.with_face_data(font, read);
+        found.flatten().unwrap_or(0.0)
     }
 
     /// Attributes of an SVG text.
@@ -196,7 +247,7 @@ impl Fonts {
         if text.is_ascii() && matches!(look.face, Face::Plain | Face::Bold) {
             return self.width_of_run(text, look);
         }
-        svg::runs(text, look.face)
+        runs(self, text, look.face)
             .iter()
             .map(|(face, run)| {
                 self.width_of_run(

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use whyfinder_paint::Colour;
 
 use crate::fonts::Fonts;
+use crate::runs::runs;
 use crate::scene::{Anchor, Face, Scene, Shape, Stroke, Text, TextLook};
 use crate::{FigureError, raster};
 
@@ -191,17 +192,10 @@ fn element(fonts: &Fonts, text: &Text, id: Option<&str>, content: &str) -> Strin
     )
 }
 
-/// Marks for white space, which most typefaces lack.
-const MARKS: [char; 3] = ['␣', '⏎', '⇥'];
-
-/// Text whose marks for white space come from the typeface that has them; monospaced without ligatures, for `<|`
-/// must stay what it is.
-///
-/// Renderers that miss one glyph set the whole line in another typeface, and shape neighbouring signs together,
-/// unless each run has its own place.
+/// The text in its runs, each with its own place where there is more than one.
 fn marked(fonts: &Fonts, line: &Text) -> String {
     let Text { x, look, text, .. } = line;
-    let runs = runs(text, look.face);
+    let runs = runs(fonts, text, look.face);
     if let [(face, run)] = runs.as_slice()
         && *face == look.face
     {
@@ -230,25 +224,6 @@ fn marked(fonts: &Fonts, line: &Text) -> String {
         left += width;
     }
     content
-}
-
-/// A text cut into runs that are each set for themselves.
-pub(crate) fn runs(text: &str, face: Face) -> Vec<(Face, String)> {
-    let mono = matches!(face, Face::Mono | Face::MonoBold);
-    let sign = |c: char| mono && c.is_ascii_punctuation();
-    let mut runs: Vec<(Face, String)> = Vec::new();
-    for c in text.chars() {
-        let of = if MARKS.contains(&c) {
-            Face::Marks
-        } else {
-            face
-        };
-        match runs.last_mut() {
-            Some((same, run)) if *same == of && !(sign(c) && run.ends_with(sign)) => run.push(c),
-            _ => runs.push((of, c.to_string())),
-        }
-    }
-    runs
 }
 
 /// A coordinate to a thousandth of a point, without trailing zeros.

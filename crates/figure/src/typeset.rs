@@ -56,32 +56,30 @@ pub(crate) fn glyphs(fonts: &Fonts, texts: &[&Text]) -> Vec<Vec<PlacedGlyph>> {
 /// Width of a line per point of its size, spaces at its ends included.
 pub(crate) fn advance(fonts: &Fonts, text: &str, face: Face) -> f32 {
     const SIZE: f32 = 100.0;
-    // A mark at both ends, for spaces at the ends move nothing else.
-    let right_of = |inner: &str| {
-        let look = TextLook::new(face, SIZE, [0, 0, 0, 255]);
-        let text = Text {
-            x: 0.0,
-            y: 0.0,
-            look,
-            text: format!("|{inner}|"),
-        };
-        let plain = svg::plain_text_element(fonts, &text);
-        let tree = tree(fonts, &plain)?;
-        let mut right: Option<f32> = None;
+    // A bar at both ends, for spaces at the ends move nothing else. Bars may come from a typeface that stands in, with
+    // bars of another width.
+    let look = TextLook::new(face, SIZE, [0, 0, 0, 255]);
+    let between = Text {
+        x: 0.0,
+        y: 0.0,
+        look,
+        text: format!("|{text}|"),
+    };
+    let plain = svg::plain_text_element(fonts, &between);
+    let mut bars: Vec<(f32, f32)> = Vec::new();
+    if let Some(tree) = tree(fonts, &plain) {
         collect(tree.root(), &mut |text| {
-            for glyph in text
-                .layouted()
-                .iter()
-                .flat_map(|span| &span.positioned_glyphs)
-            {
-                let x = text.abs_transform().pre_concat(glyph.transform()).tx;
-                right = Some(right.map_or(x, |r: f32| r.max(x)));
+            let glyphs = text.layouted().iter().flat_map(|s| &s.positioned_glyphs);
+            for glyph in glyphs.filter(|g| g.text == "|") {
+                let left = text.abs_transform().pre_concat(glyph.transform()).tx;
+                bars.push((left, SIZE * fonts.advance_of(glyph.font, glyph.id.0)));
             }
         });
-        right
-    };
-    match (right_of(text), right_of("")) {
-        (Some(with), Some(without)) => (with - without) / SIZE,
+    }
+    let first = bars.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0));
+    let last = bars.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
+    match (first, last) {
+        (Some(first), Some(last)) if bars.len() > 1 => (last.0 - first.0 - first.1) / SIZE,
         _ => text.chars().count() as f32 * 0.6,
     }
 }
