@@ -236,6 +236,21 @@ fn networks_are_compared_on_the_same_region() {
     stage
         .window
         .get_by_label("Colour range of difference of effects");
+    // A figure shows what the window shows.
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    stage.settle();
+    let export = state(&stage).export.as_ref().expect("the dialog");
+    let panels: Vec<_> = export.description.panels.iter().collect();
+    assert_eq!(panels.len(), 2);
+    assert_eq!((panels[0].source, panels[0].minus), (0, None));
+    assert_eq!(panels[1].minus, Some(0));
+    assert_eq!(export.sources[panels[1].source].name, "sr-local");
+    stage
+        .window
+        .get_by_label("Colours of sr-local − sr-window: effect");
+    stage.picture("images_export_differences");
+    stage.window.key_press(Key::Escape);
+    stage.settle();
     stage.window.get_by_label("Read out sr-local").click();
     stage.settle();
     assert_eq!(state(&stage).question.images.active, 1);

@@ -60,12 +60,36 @@ pub struct ExportSource {
     pub outcome: Arc<Outcome>,
 }
 
+/// What can be a panel: a view of a source, or how it differs from the same view of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    pub source: usize,
+    pub view: View,
+    pub minus: Option<usize>,
+}
+
+impl Choice {
+    pub fn of(panel: &Panel) -> Self {
+        Self {
+            source: panel.source,
+            view: panel.view.clone(),
+            minus: panel.minus,
+        }
+    }
+
+    pub fn panel(&self) -> Panel {
+        Panel {
+            minus: self.minus,
+            ..Panel::of(self.source, self.view.clone())
+        }
+    }
+}
+
 /// What the dialog shows.
 #[derive(Clone, Debug)]
 pub struct Export {
     pub sources: Vec<ExportSource>,
-    /// Views that can be panels, each with its source.
-    pub available: Vec<(usize, View)>,
+    pub available: Vec<Choice>,
     pub description: Description,
     pub format: Format,
     /// Of a PNG.
@@ -113,50 +137,69 @@ pub enum ExportCommand {
 
 impl Export {
     /// A figure of everything that has been measured, showing what says most; none if there is nothing to show. The
-    /// head that is looked at can be shown too.
-    pub fn of(sources: Vec<ExportSource>, head: Option<(usize, usize)>) -> Option<Self> {
-        let mut available: Vec<(usize, View)> = sources
-            .iter()
-            .enumerate()
-            .flat_map(|(i, source)| {
-                views_of(&source.outcome)
-                    .into_iter()
-                    .map(move |view| (i, view))
-            })
-            .collect();
+    /// head that is looked at can be shown too; where the window shows how other results differ from one of them, so
+    /// does the figure.
+    pub fn of(
+        sources: Vec<ExportSource>,
+        head: Option<(usize, usize)>,
+        differences_from: Option<usize>,
+    ) -> Option<Self> {
+        let mut available: Vec<Choice> = Vec::new();
         // The pictures of a run come with its map, too.
-        let mut seen: Vec<(String, View)> = Vec::new();
-        available.retain(|(source, view)| {
-            let named = (sources[*source].name.clone(), view.clone());
-            let new = !seen.contains(&named);
-            seen.push(named);
-            new
-        });
-        let latest = sources.first()?;
-        let mut panels: Vec<Panel> = default_views(&latest.outcome)
-            .into_iter()
-            .map(|view| Panel::of(0, view))
-            .collect();
-        // Networks that are compared are shown beside each other.
-        for (i, other) in sources.iter().enumerate().skip(1) {
-            let alike = other.outcome.experiment.instrument.name()
-                == latest.outcome.experiment.instrument.name();
-            if alike {
-                panels.extend(
-                    default_views(&other.outcome)
-                        .into_iter()
-                        .map(|view| Panel::of(i, view)),
-                );
+        let mut seen: Vec<(&str, View)> = Vec::new();
+        for (i, source) in sources.iter().enumerate() {
+            for view in views_of(&source.outcome) {
+                let named = (source.name.as_str(), view.clone());
+                if !seen.contains(&named) {
+                    seen.push(named);
+                    available.push(Choice {
+                        source: i,
+                        view,
+                        minus: None,
+                    });
+                }
             }
         }
-        let atlas = available.iter().position(|(_, view)| *view == View::Atlas);
+        let base = differences_from.unwrap_or(0);
+        let compared = alike(&sources, base);
+        let differing: Vec<Choice> = compared
+            .iter()
+            .filter(|&&i| i != base)
+            .flat_map(|&i| {
+                let views = default_views(&sources[i].outcome).into_iter();
+                let both = views_of(&sources[base].outcome);
+                views
+                    .filter(move |view| matches!(view, View::Field(_)) && both.contains(view))
+                    .map(move |view| Choice {
+                        source: i,
+                        view,
+                        minus: Some(base),
+                    })
+            })
+            .collect();
+        let shown = |i: usize| {
+            let views = default_views(&sources[i].outcome).into_iter();
+            views.map(move |view| Panel::of(i, view))
+        };
+        let panels: Vec<Panel> = match differences_from {
+            Some(base) if !differing.is_empty() => shown(base)
+                .chain(differing.iter().map(Choice::panel))
+                .collect(),
+            // Networks that are compared are shown beside each other.
+            _ => alike(&sources, 0).into_iter().flat_map(shown).collect(),
+        };
+        available.extend(differing);
+        let atlas = available.iter().position(|c| c.view == View::Atlas);
         if let (Some(atlas), Some((layer, head))) = (atlas, head) {
             let view = View::Head {
                 layer,
                 head,
                 tokens: None,
             };
-            let selected = (available[atlas].0, view);
+            let selected = Choice {
+                view,
+                ..available[atlas].clone()
+            };
             if !available.contains(&selected) {
                 available.insert(atlas + 1, selected);
             }
@@ -204,11 +247,22 @@ impl Export {
         }
     }
 
-    /// How a view is named in the list: its own name, and its result's where there are several.
-    pub fn label(&self, source: usize, view: &View) -> String {
-        match self.sources.get(source) {
-            Some(of) if self.sources.len() > 1 => format!("{}: {view}", of.name),
+    /// How a choice is named in the list: the view's own name, and its result's where there are several.
+    pub fn label(&self, choice: &Choice) -> String {
+        let name = |source: usize| self.sources.get(source).map(|s| s.name.as_str());
+        let view = &choice.view;
+        match (name(choice.source), choice.minus.and_then(name)) {
+            (Some(of), Some(minus)) => format!("{of} − {minus}: {view}"),
+            (Some(of), None) if self.sources.len() > 1 => format!("{of}: {view}"),
             _ => view.to_string(),
         }
     }
+}
+
+/// Results of the same instrument as one of them, that one first.
+fn alike(sources: &[ExportSource], to: usize) -> Vec<usize> {
+    let instrument = |i: usize| sources[i].outcome.experiment.instrument.name();
+    let others = (0..sources.len()).filter(|&i| i != to && instrument(i) == instrument(to));
+    let first = (to < sources.len()).then_some(to);
+    first.into_iter().chain(others).collect()
 }

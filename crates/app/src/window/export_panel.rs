@@ -9,7 +9,7 @@ use whyfinder_paint::ColourMap;
 
 use super::command::Command;
 use super::controls::{muted, primary_button, text_button};
-use super::export::{DrawnFigure, Export, ExportCommand};
+use super::export::{Choice, DrawnFigure, Export, ExportCommand};
 use super::export_studio::PREVIEW;
 use super::fonts;
 use super::theme::Theme;
@@ -178,30 +178,69 @@ fn chip(ui: &mut Ui, on: bool, words: &str) -> bool {
     ui.add(Button::selectable(on, words)).clicked()
 }
 
-/// A box per view; panels stand in the order in which they were ticked.
+/// A box per view; panels stand in the order in which they were ticked. Each that is ticked has its colours.
 fn panels(ui: &mut Ui, export: &Export, d: &mut Description) {
-    let shown_elsewhere: Vec<(usize, View)> = d
+    let shown_elsewhere: Vec<Choice> = d
         .panels
         .iter()
-        .map(|p| (p.source, p.view.clone()))
-        .filter(|p| !export.available.contains(p))
+        .map(Choice::of)
+        .filter(|choice| !export.available.contains(choice))
         .collect();
-    for (source, view) in export.available.iter().chain(&shown_elsewhere) {
-        let place = d
-            .panels
-            .iter()
-            .position(|p| p.source == *source && p.view == *view && p.minus.is_none());
+    let several = d.panels.len() > 1;
+    for choice in export.available.iter().chain(&shown_elsewhere) {
+        let place = d.panels.iter().position(|p| Choice::of(p) == *choice);
         let mut on = place.is_some();
-        if ui.checkbox(&mut on, export.label(*source, view)).changed() {
-            match place {
-                Some(place) if d.panels.len() > 1 => {
-                    d.panels.remove(place);
+        let label = export.label(choice);
+        ui.horizontal(|ui| {
+            if ui.checkbox(&mut on, &label).changed() {
+                match place {
+                    Some(place) if d.panels.len() > 1 => {
+                        d.panels.remove(place);
+                    }
+                    Some(_) => {}
+                    None => d.panels.push(choice.panel()),
                 }
-                Some(_) => {}
-                None => d.panels.push(Panel::of(*source, view.clone())),
+            } else if let Some(panel) = place.and_then(|place| d.panels.get_mut(place))
+                && several
+                && has_colours(&choice.view)
+            {
+                panel_colours(ui, &label, panel);
             }
-        }
+        });
     }
+}
+
+/// Whether a view's values are told by colours.
+fn has_colours(view: &View) -> bool {
+    !matches!(view, View::Lines(_) | View::Predictions | View::Counts)
+}
+
+/// The colours of one panel.
+fn panel_colours(ui: &mut Ui, label: &str, panel: &mut Panel) {
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let words = panel.map.as_deref().unwrap_or("own colours");
+        let words = RichText::new(words).size(11.5);
+        let combo = egui::ComboBox::from_id_salt(("colours of", label))
+            .width(86.0)
+            .selected_text(words)
+            .show_ui(ui, |ui| {
+                let mut choose = |ui: &mut Ui, name: Option<&str>, words: &str| {
+                    if ui
+                        .selectable_label(panel.map.as_deref() == name, words)
+                        .clicked()
+                    {
+                        panel.map = name.map(str::to_string);
+                    }
+                };
+                choose(ui, None, "own colours");
+                for map in ColourMap::ALL {
+                    choose(ui, Some(map.name()), map.name());
+                }
+            });
+        combo
+            .response
+            .accessible_name(format!("Colours of {label}"));
+    });
 }
 
 fn width(ui: &mut Ui, export: &Export, d: &mut Description, said: &mut Vec<ExportCommand>) {
@@ -245,12 +284,20 @@ fn font(ui: &mut Ui, theme: &Theme, d: &mut Description, said: &mut Vec<ExportCo
 /// One colour map for all panels, or each its own.
 fn colours(ui: &mut Ui, d: &mut Description) {
     let current = d.panels.first().and_then(|p| p.map.clone());
-    let words = current.clone().unwrap_or_else(|| "each its own".into());
+    let same = d.panels.iter().all(|p| p.map == current);
+    let words = match &current {
+        _ if !same => "as each panel says".to_string(),
+        Some(name) => name.clone(),
+        None => "each its own".to_string(),
+    };
     egui::ComboBox::from_id_salt("export colours")
         .selected_text(words)
         .show_ui(ui, |ui| {
             let mut choose = |ui: &mut Ui, name: Option<String>, words: &str| {
-                if ui.selectable_label(current == name, words).clicked() {
+                if ui
+                    .selectable_label(same && current == name, words)
+                    .clicked()
+                {
                     for panel in &mut d.panels {
                         panel.map.clone_from(&name);
                     }

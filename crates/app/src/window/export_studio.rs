@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use egui::Context;
+use whyfinder_experiment::Outcome;
 use whyfinder_figure::{Description, Figure, FigureError, Format, Length, Selected, Source, save};
 
 use super::application::Application;
@@ -201,7 +202,8 @@ impl Application {
             .collect();
         let s = self.state.selection;
         let head = s.layer.zip(s.head);
-        let Some(mut export) = Export::of(sources, head) else {
+        let differences_from = self.shown_differences_from(&outcomes);
+        let Some(mut export) = Export::of(sources, head, differences_from) else {
             self.say(ctx, "There is nothing measured to export yet");
             return;
         };
@@ -210,6 +212,17 @@ impl Application {
         }
         self.state.export = Some(export);
         self.change_export(ctx, |_| {});
+    }
+
+    /// The result that the others' differences from are shown in the window.
+    fn shown_differences_from(&self, outcomes: &[Arc<Outcome>]) -> Option<usize> {
+        let images = &self.state.images;
+        let q = &self.state.question.images;
+        if !images.differences || !self.state.is_about_images() || q.networks.len() < 2 {
+            return None;
+        }
+        let active = q.active_network()?;
+        outcomes.iter().position(|o| o.experiment.model == active)
     }
 
     /// Changes the figure and has it drawn anew.
