@@ -307,10 +307,6 @@ fn the_palette_writes_a_script_of_the_question_before_anything_is_measured() {
     stage.window.run_steps(3);
     stage
         .window
-        .event(egui::Event::Text("python script".into()));
-    stage.window.run_steps(3);
-    stage
-        .window
         .get_by_label_contains("Write a Python script")
         .click();
     let text = script_at(&mut stage, &folder.path().join("asked.py"));
