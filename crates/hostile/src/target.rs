@@ -80,10 +80,7 @@ pub const TARGETS: [Target; 9] = [
     },
     Target {
         name: "experiment",
-        seeds: &[
-            "tests/fixtures/schema/*/*.toml",
-            "tests/fixtures/schema/*/*.json",
-        ],
+        seeds: &["fuzz/seeds/*.*", "tests/fixtures/schema/*/*.toml"],
         limit: |bytes| 4096 * bytes + 32 * MIB,
         ask: experiment,
     },
