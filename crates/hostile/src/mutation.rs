@@ -56,12 +56,12 @@ impl Mutation {
             return;
         }
         let length = bytes.len();
-        let at = |place: u32| (u64::from(place) * length as u64 >> 32) as usize;
+        let at = |place: u32| ((u64::from(place) * length as u64) >> 32) as usize;
         match self {
             Mutation::Byte { place, byte } => bytes[at(place)] = byte,
             Mutation::Number { place, kind } => {
                 let number = NUMBERS[usize::from(kind) % NUMBERS.len()];
-                let wide = 1usize << (kind >> 5 & 3);
+                let wide = 1usize << ((kind >> 5) & 3);
                 let mut written = number.to_le_bytes()[..wide].to_vec();
                 if kind & 16 != 0 {
                     written.reverse();

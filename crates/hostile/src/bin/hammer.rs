@@ -5,7 +5,8 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program for developers"
+    clippy::exit,
+    reason = "a program for developers, which ends where a reader hangs"
 )]
 
 use std::panic::catch_unwind;
