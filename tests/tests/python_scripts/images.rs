@@ -210,7 +210,14 @@ fn enlarging_networks_are_repeated() {
             &["effect"],
         );
         let lam = case.experiment("lam", &["lam.fold=6"]);
-        repeats(&format!("lam, {model}"), &lam, &["attribution", "density"]);
+        // Differences of gradients' last bits add up along the path: 2.4e-4 through window attention.
+        let limit = if model == "demo:sr-window" {
+            5.0 * LIMIT
+        } else {
+            LIMIT
+        };
+        let fields = ["attribution", "density"];
+        repeats_within(&format!("lam, {model}"), &lam, &fields, limit);
     }
     let case = Case::enlarge("demo:sr-window");
     let asked = case.experiment("window-attention", &["window-attention.pixel=[21, 18]"]);
