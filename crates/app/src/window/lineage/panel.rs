@@ -354,34 +354,34 @@ fn act(
         .id_salt(("act", &id))
         .max_rect(place)
         .layout(Layout::right_to_left(Align::Center));
-    ui.scope_builder(builder, |ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        let colour = |on: bool| if on { theme.selection } else { theme.muted };
-        let compare = if marked {
-            format!("Take “{change}” out of the comparison")
-        } else {
-            format!("Compare “{change}”")
-        };
-        if text_button(ui, theme, "Compare", colour(marked))
-            .accessible_name(&compare)
-            .on_hover_text("Set two runs against each other")
-            .clicked()
-        {
-            view.push(Command::Lineage(LineageCommand::Mark(id.clone())));
-        }
-        let pin = if pinned {
-            format!("Unpin “{change}”")
-        } else {
-            format!("Pin “{change}”")
-        };
-        if text_button(ui, theme, "Pin", colour(pinned))
-            .accessible_name(&pin)
-            .on_hover_text("Keep its result whatever room others need")
-            .clicked()
-        {
-            view.push(Command::Lineage(LineageCommand::Pin(id)));
-        }
-    });
+    // A child of its own takes no room: the rows below stay where they are.
+    let ui = &mut ui.new_child(builder);
+    ui.spacing_mut().item_spacing.x = 2.0;
+    let colour = |on: bool| if on { theme.selection } else { theme.muted };
+    let compare = if marked {
+        format!("Take “{change}” out of the comparison")
+    } else {
+        format!("Compare “{change}”")
+    };
+    if text_button(ui, theme, "Compare", colour(marked))
+        .accessible_name(&compare)
+        .on_hover_text("Set two runs against each other")
+        .clicked()
+    {
+        view.push(Command::Lineage(LineageCommand::Mark(id.clone())));
+    }
+    let pin = if pinned {
+        format!("Unpin “{change}”")
+    } else {
+        format!("Pin “{change}”")
+    };
+    if text_button(ui, theme, "Pin", colour(pinned))
+        .accessible_name(&pin)
+        .on_hover_text("Keep its result whatever room others need")
+        .clicked()
+    {
+        view.push(Command::Lineage(LineageCommand::Pin(id)));
+    }
 }
 
 /// The two runs that are set against each other.
