@@ -95,6 +95,25 @@ pub(crate) fn muted(ui: &mut Ui, theme: &Theme, text: impl Into<String>) -> Resp
     ui.label(RichText::new(text).size(12.5).color(theme.muted))
 }
 
+/// The one number that a panel is about, and after it how sure it is.
+pub(crate) fn big_number(
+    ui: &mut Ui,
+    theme: &Theme,
+    number: &str,
+    uncertain: &str,
+    colour: Color32,
+) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.label(
+            RichText::new(number)
+                .font(fonts::semibold(26.0))
+                .color(colour),
+        );
+        ui.add(egui::Label::new(RichText::new(uncertain).size(12.5).color(theme.muted)).truncate());
+    });
+}
+
 /// A number that is read, not edited.
 pub(crate) fn number(ui: &mut Ui, theme: &Theme, text: impl Into<String>) -> Response {
     ui.label(

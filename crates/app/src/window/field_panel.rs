@@ -1,11 +1,10 @@
 //! Effects that another program measured: one map of two axes, and the cell that is read out.
 
-use egui::{RichText, ScrollArea, Ui};
+use egui::{ScrollArea, Ui};
 use whyfinder_experiment::{Axis, Field, Labels, Metric};
 
 use super::command::Command;
-use super::controls::{empty_state, muted};
-use super::fonts;
+use super::controls::{big_number, empty_state, muted};
 use super::imports::{ImportCommand, Imported};
 use super::map_states::LastMap;
 use super::view::View;
@@ -175,7 +174,7 @@ pub(crate) fn show_cell(ui: &mut Ui, view: &mut View<'_>) {
     ScrollArea::vertical().id_salt("field cell").show(ui, |ui| {
         ui.set_width(ui.available_width());
         if !field.mask[index] {
-            big(ui, view, "–", "not measured");
+            big_number(ui, view.theme, "–", "not measured", view.theme.text);
             muted(ui, theme, "The file has no value for this cell.");
             return;
         }
@@ -192,7 +191,13 @@ pub(crate) fn show_cell(ui: &mut Ui, view: &mut View<'_>) {
         if let Some(count) = count {
             uncertain = format!("{uncertain} · {count} samples");
         }
-        big(ui, view, &signed_number(value), uncertain.trim());
+        big_number(
+            ui,
+            view.theme,
+            &signed_number(value),
+            uncertain.trim(),
+            view.theme.text,
+        );
         if error.is_some_and(|e| value.abs() <= 2.0 * e) {
             muted(ui, theme, "Within two standard errors of zero.");
         } else if error.is_none() {
@@ -223,20 +228,5 @@ pub(crate) fn show_cell(ui: &mut Ui, view: &mut View<'_>) {
                 },
             );
         }
-    });
-}
-
-fn big(ui: &mut Ui, view: &View<'_>, number: &str, uncertain: &str) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(
-            RichText::new(number)
-                .font(fonts::semibold(26.0))
-                .color(view.theme.text),
-        );
-        ui.add(
-            egui::Label::new(RichText::new(uncertain).size(12.5).color(view.theme.muted))
-                .truncate(),
-        );
     });
 }

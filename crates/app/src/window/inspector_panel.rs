@@ -3,7 +3,7 @@
 use egui::{RichText, ScrollArea, Ui};
 use whyfinder_experiment::TraceKind;
 
-use super::controls::{empty_state, muted};
+use super::controls::{big_number, empty_state, muted};
 use super::results::TraceResult;
 use super::view::View;
 use super::{against_estimates, fonts, words};
@@ -55,7 +55,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     ScrollArea::vertical().id_salt("inspector").show(ui, |ui| {
         ui.set_width(ui.available_width());
         if !grid.mask[cell] {
-            big(ui, view, "–", "not measured yet");
+            big_number(ui, view.theme, "–", "not measured yet", view.theme.text);
             muted(ui, view.theme, words::site(kind, layer));
             against_estimates(ui, view, trace, kind, cell);
             return;
@@ -69,7 +69,13 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
             (false, 1) => "1 sample: no standard error".to_string(),
             (false, _) => "no standard error".to_string(),
         };
-        big(ui, view, &signed_number(value - floor), &uncertain);
+        big_number(
+            ui,
+            view.theme,
+            &signed_number(value - floor),
+            &uncertain,
+            view.theme.text,
+        );
         if let Some(clean) = trace.clean().filter(|_| !samples.is_empty()) {
             let metric = super::trace_panel::metric_of(trace);
             let label = format!("{metric}, {} samples", samples.len());
@@ -150,7 +156,13 @@ fn edge(view: &View<'_>) -> Option<Edge> {
 }
 
 fn attention_edge(ui: &mut Ui, view: &View<'_>, edge: &Edge) {
-    big(ui, view, &read_number(edge.weight), "of its attention");
+    big_number(
+        ui,
+        view.theme,
+        &read_number(edge.weight),
+        "of its attention",
+        view.theme.text,
+    );
     let sentence = format!(
         "At {}, head {} of layer {} looks at {} with {} of its attention. A weight says where a head reads, not what \
          that does to the answer: the causal trace measures that.",
@@ -172,21 +184,6 @@ fn site_line(ui: &mut Ui, view: &View<'_>, site: &str) {
             RichText::new(site)
                 .font(fonts::mono(11.5))
                 .color(view.theme.muted),
-        );
-    });
-}
-
-fn big(ui: &mut Ui, view: &View<'_>, number: &str, uncertain: &str) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(
-            RichText::new(number)
-                .font(fonts::semibold(26.0))
-                .color(view.theme.text),
-        );
-        ui.add(
-            egui::Label::new(RichText::new(uncertain).size(12.5).color(view.theme.muted))
-                .truncate(),
         );
     });
 }

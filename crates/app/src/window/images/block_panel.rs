@@ -12,7 +12,7 @@ use crate::maps::estimate_scatter::EstimateScatter;
 use crate::maps::token_text::{read_number, signed_number};
 use crate::maps::{Cell, Histogram, Raster, SmallPicture, histogram, picture_strip};
 use crate::window::against_estimates;
-use crate::window::controls::{empty_state, heading, muted};
+use crate::window::controls::{big_number, empty_state, heading, muted};
 use crate::window::fonts;
 use crate::window::view::View;
 
@@ -55,12 +55,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         ui.set_width(ui.available_width());
         let index = cell.row * data.cols + cell.col;
         if data.reachable.as_ref().is_some_and(|r| !r[index]) {
-            big(ui, view, "0", "exactly", view.theme.muted);
+            big_number(ui, view.theme, "0", "exactly", view.theme.muted);
             sentence(ui, view, "Nothing in this block can reach the region: the network's own operations do not lead there. It was not run.");
             return;
         }
         if !data.measured[index] || !data.values[index].is_finite() {
-            big(ui, view, "–", "not measured yet", view.theme.muted);
+            big_number(ui, view.theme, "–", "not measured yet", view.theme.muted);
             estimates(ui, view, map, index);
             return;
         }
@@ -74,7 +74,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                     "" => read_number(value),
                     unit => format!("{} {unit}", read_number(value)),
                 };
-                big(ui, view, &number, &error, view.theme.text);
+                big_number(ui, view.theme, &number, &error, view.theme.text);
                 sentence(ui, view, &format!("{}: {}.", part.title, part.sentence));
             }
         }
@@ -127,9 +127,9 @@ fn effect(
     } else {
         harms
     };
-    big(
+    big_number(
         ui,
-        view,
+        view.theme,
         &format!("{} dB", signed(value, stderr)),
         &error_words(data, index),
         colour,
@@ -407,21 +407,6 @@ fn others(ui: &mut Ui, view: &View<'_>, _map: &MapResult, cell: Cell, cols: usiz
 
 fn sentence(ui: &mut Ui, view: &View<'_>, words: &str) {
     ui.add(egui::Label::new(RichText::new(words).color(view.theme.muted)).wrap());
-}
-
-fn big(ui: &mut Ui, view: &View<'_>, number: &str, uncertain: &str, colour: egui::Color32) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(
-            RichText::new(number)
-                .font(fonts::semibold(26.0))
-                .color(colour),
-        );
-        ui.add(
-            egui::Label::new(RichText::new(uncertain).size(12.5).color(view.theme.muted))
-                .truncate(),
-        );
-    });
 }
 
 #[cfg(test)]
