@@ -296,6 +296,35 @@ fn what_memory_cannot_hold_is_refused_by_its_header() {
     }
 }
 
+/// Labels are made of the sides, and without numbers nothing in the file vouches for those.
+#[test]
+fn arrays_of_no_numbers_are_refused_whatever_their_sides() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (shape, part) in [
+        ("(0, 5)", "holds nothing"),
+        ("(0, 200000000)", "holds nothing"),
+        ("(0, 4611686018427387904)", "memory"),
+        ("(0, 4611686018427387904, 4)", "memory"),
+    ] {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        let path = folder.path().join("nothing.npy");
+        std::fs::write(&path, &bytes).expect("written");
+        for axes in ["row,column,sample", "query,key,head"] {
+            let axes = AxisRole::list(axes).expect("axes");
+            let asked = Asked {
+                axes: axes[..shape.matches(',').count() + 1].to_vec(),
+                array: Some("nothing".into()),
+                ..Asked::default()
+            };
+            let message = import(&path, &asked).expect_err("refused").to_string();
+            assert!(message.contains(part), "{shape}: {message}");
+        }
+    }
+}
+
 #[test]
 fn an_import_is_kept_as_a_result() {
     let folder = tempfile::tempdir().expect("a folder");

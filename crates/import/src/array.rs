@@ -2,10 +2,15 @@
 
 use crate::ImportError;
 
+/// Most axes of one array.
+pub(crate) const MOST_AXES: usize = 16;
+/// Most bytes of the texts of one array.
+pub(crate) const MOST_TEXT: u64 = 64 << 20;
+
 /// How much of a file is taken into memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Numbers of all arrays together; each takes four bytes.
+    /// Numbers of all arrays together; each takes four bytes, and texts count as the numbers that would take their place.
     pub values: u64,
 }
 
@@ -40,20 +45,37 @@ impl ForeignArray {
     }
 }
 
+/// How many numbers take as much memory as some texts of so many bytes together.
+pub(crate) fn worth_of_texts(count: u64, bytes: u64) -> u64 {
+    // An empty text takes 24 bytes, and one of a letter as much as an allocation does.
+    count.saturating_mul(10).saturating_add(bytes / 4)
+}
+
 /// How many numbers a shape holds, if they can be taken into memory beside `taken` others.
+///
+/// An array of no numbers may have sides all the same, from which strides and labels are made; so a side of nothing counts
+/// as one of one.
 pub(crate) fn numbers_of(
     name: &str,
     shape: &[usize],
     taken: u64,
     limits: Limits,
 ) -> Result<usize, ImportError> {
-    let count = shape
+    if shape.len() > MOST_AXES {
+        return Err(ImportError::refused(format!(
+            "The array \"{name}\" has {} axes, more than the {MOST_AXES} that are read.",
+            shape.len()
+        )));
+    }
+    let most = shape
         .iter()
-        .try_fold(1u64, |n, &side| n.checked_mul(side as u64));
-    match count {
-        Some(count) if count.saturating_add(taken) <= limits.values => Ok(count as usize),
+        .try_fold(1u64, |n, &side| n.checked_mul(side.max(1) as u64));
+    match most {
+        Some(most) if most.saturating_add(taken) <= limits.values => {
+            Ok(if shape.contains(&0) { 0 } else { most as usize })
+        }
         _ => {
-            let needed = shape.iter().fold(4.0, |n, &side| n * side as f64);
+            let needed = shape.iter().fold(4.0, |n, &side| n * side.max(1) as f64);
             Err(ImportError::refused(format!(
                 "The array \"{name}\" of shape {shape:?} needs {} of memory{}, and at most {} are taken for a file. Save \
                  a part of it: fewer layers, or a range of tokens.",
@@ -140,5 +162,15 @@ mod tests {
         assert!(numbers_of("a", &[usize::MAX, usize::MAX], 0, Limits::default()).is_err());
         assert!(numbers_of("a", &[4], 1 << 28, Limits::default()).is_err());
         assert_eq!(numbers_of("a", &[], 0, Limits::default()).ok(), Some(1));
+        assert_eq!(
+            numbers_of("a", &[0, 48], 0, Limits::default()).ok(),
+            Some(0)
+        );
+        for sides in [&[0, usize::MAX][..], &[0, 1 << 40, 1 << 40], &[1; 17]] {
+            assert!(
+                numbers_of("a", sides, 0, Limits::default()).is_err(),
+                "{sides:?}"
+            );
+        }
     }
 }

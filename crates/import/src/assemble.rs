@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::{AxisRole, Contents, ForeignArray, ImportError};
 
 /// Layers of patterns, the missing ones between them included.
-const MOST_LAYERS: usize = 1024;
+pub(crate) const MOST_LAYERS: usize = 1024;
 
 /// What was read, before it is an answer.
 #[derive(Clone, Debug)]
@@ -140,10 +140,7 @@ pub(crate) fn patterns(arrays: &[&ForeignArray], plan: &Plan) -> Result<Vec<Fiel
         let [heads, queries, keys] = [Head, Query, Key].map(|role| side(array, &plan.axes, &role));
         let cells = heads * queries * keys;
         if cells == 0 {
-            return Err(ImportError::refused(format!(
-                "{} holds nothing.",
-                array.words()
-            )));
+            return Err(ImportError::holds_nothing(array));
         }
         let mut values = ordered(array, &plan.axes, &[Layer, Head, Query, Key]);
         if array.dtype == "uint8" {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::ImportError;
+use crate::array::MOST_AXES;
 
 /// The meaning of one axis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,8 +51,14 @@ impl AxisRole {
     /// Axes from a list such as `layer,head,query,key`.
     ///
     /// # Errors
-    /// A sentence if a name is missing or stands twice.
+    /// A sentence if a name is missing or stands twice, or there are too many.
     pub fn list(text: &str) -> Result<Vec<Self>, ImportError> {
+        let count = text.split(',').count();
+        if count > MOST_AXES {
+            return Err(ImportError::refused(format!(
+                "{count} axes are named, more than the {MOST_AXES} that are read."
+            )));
+        }
         let roles = text
             .split(',')
             .map(str::parse)
@@ -112,5 +119,7 @@ mod tests {
         assert_eq!(AxisRole::list("pos").expect("known"), [Token]);
         assert!(AxisRole::list("pos,token").is_err());
         assert!(AxisRole::list("layer,,head").is_err());
+        let many: Vec<String> = (0..17).map(|i| format!("axis {i}")).collect();
+        assert!(AxisRole::list(&many.join(",")).is_err());
     }
 }

@@ -5,8 +5,8 @@ use whyfinder_experiment::{Axis, Field, Labels};
 use crate::plan::Plan;
 use crate::{AxisRole, ForeignArray, ImportError};
 
-/// Most maps that one array is taken apart into.
-const MOST_MAPS: usize = 256;
+/// Most maps that one array or table is taken apart into.
+pub(crate) const MOST_MAPS: usize = 256;
 
 /// An array whose axes are put in another order, or dropped at their first index.
 pub(crate) fn ordered(array: &ForeignArray, axes: &[AxisRole], wanted: &[AxisRole]) -> Vec<f32> {
@@ -95,7 +95,7 @@ pub(crate) fn down_and_across(axes: &[AxisRole]) -> Option<[AxisRole; 2]> {
 /// One field over two axes for each place along the other axes, with mean and standard error over samples.
 ///
 /// # Errors
-/// A sentence if there are fewer than two axes to draw, or too many maps.
+/// A sentence if there are fewer than two axes to draw, no numbers, or too many maps.
 pub(crate) fn maps(
     array: &ForeignArray,
     plan: &Plan,
@@ -108,6 +108,9 @@ pub(crate) fn maps(
             plan.axes.iter().filter(|a| a.is_shown()).count()
         )));
     };
+    if array.values.is_empty() {
+        return Err(ImportError::holds_nothing(array));
+    }
     let others: Vec<AxisRole> = plan
         .axes
         .iter()

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::Plan;
+use crate::{ForeignArray, Plan};
 
 /// Why a file could not be taken over; each message is a sentence for the person.
 #[derive(Debug, thiserror::Error)]
@@ -27,5 +27,10 @@ impl ImportError {
         Self::Refused {
             message: message.into(),
         }
+    }
+
+    /// The error of an array of no numbers, whatever its sides.
+    pub(crate) fn holds_nothing(array: &ForeignArray) -> Self {
+        Self::refused(format!("{} holds nothing.", array.words()))
     }
 }

@@ -31,7 +31,6 @@ pub use array::{ForeignArray, Limits};
 pub use axes::AxisRole;
 pub use contents::{Contents, is_foreign, read_contents};
 pub use error::ImportError;
-pub use manifest::Manifest;
 pub use plan::{FirstMap, Plan};
 pub use read::{Asked, Import, MADE_ELSEWHERE, import, import_contents, plan};
 pub use tokens::read_tokens;

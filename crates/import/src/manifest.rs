@@ -2,36 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use whyfinder_experiment::{ImportForm, Labels};
 
 use crate::tokens::listed;
 use crate::{Contents, ImportError};
 
 /// The text `whyfinder` of a file, JSON: the meaning of its arrays. The Python module writes it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct Manifest {
-    pub kind: Option<ImportForm>,
+pub(crate) struct Manifest {
+    pub(crate) kind: Option<ImportForm>,
     /// The arrays that are drawn; the array `values` if there are none. `NAME.stderr`, `NAME.count` and `NAME.samples`
     /// belong to the array NAME.
-    pub arrays: Vec<String>,
+    pub(crate) arrays: Vec<String>,
     /// The names of their axes, outermost first.
-    pub axes: Vec<String>,
+    pub(crate) axes: Vec<String>,
     /// Labels along an axis.
-    pub labels: BTreeMap<String, Labels>,
-    pub tokens: Vec<String>,
-    pub title: Option<String>,
-    pub metric: Option<String>,
-    pub model: Option<String>,
+    pub(crate) labels: BTreeMap<String, Labels>,
+    pub(crate) tokens: Vec<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) metric: Option<String>,
+    pub(crate) model: Option<String>,
     /// The metric of the corrupted and of the clean run.
-    pub low: Option<f32>,
-    pub high: Option<f32>,
+    pub(crate) low: Option<f32>,
+    pub(crate) high: Option<f32>,
     /// Tokens, half-open.
-    pub subject: Option<[usize; 2]>,
-    pub answer: Option<String>,
+    pub(crate) subject: Option<[usize; 2]>,
+    pub(crate) answer: Option<String>,
     /// The numbers of the layers, where they are not 0, 1, 2, ...
-    pub layers: Vec<usize>,
+    pub(crate) layers: Vec<usize>,
 }
 
 impl Manifest {

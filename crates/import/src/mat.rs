@@ -5,7 +5,7 @@
 
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
-use crate::array::{Limits, numbers_of, row_major};
+use crate::array::{Limits, MOST_AXES, MOST_TEXT, numbers_of, row_major, worth_of_texts};
 use crate::element::Element;
 use crate::{Contents, ForeignArray, ImportError};
 
@@ -16,6 +16,8 @@ const MATRIX: u32 = 14;
 const CHARACTERS: u32 = 4;
 const NUMBERS: std::ops::RangeInclusive<u32> = 6..=15;
 const IS_COMPLEX: u32 = 1 << 11;
+/// Longest name that is kept, bytes; MATLAB's own limit is 63.
+const LONGEST_NAME: usize = 256;
 /// Most variables of one file.
 const MOST_VARIABLES: usize = 10_000;
 /// Bytes that a variable takes beside its numbers.
@@ -108,7 +110,10 @@ impl<'a> Cursor<'a> {
         // An element of up to four bytes has its size in the upper half of its type.
         let (kind, data, used) = if first >> 16 != 0 {
             let size = (first >> 16) as usize;
-            (first & 0xffff, self.left.get(4..4 + size.min(5))?, 8)
+            if size > 4 {
+                return None;
+            }
+            (first & 0xffff, self.left.get(4..4 + size)?, 8)
         } else {
             let size = self.word(4)? as usize;
             let data = self.left.get(8..8usize.checked_add(size)?)?;
@@ -124,7 +129,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Takes one variable, and says how many numbers it brought.
+/// Takes one variable, and says how many numbers it brought, or its text is worth.
 fn variable(
     data: &[u8],
     big_endian: bool,
@@ -148,7 +153,7 @@ fn variable(
     let shape: Vec<usize> = sides
         .data
         .chunks_exact(4)
-        .take(16)
+        .take(MOST_AXES)
         .filter_map(|raw| {
             let raw: [u8; 4] = raw.try_into().ok()?;
             let side = if big_endian {
@@ -160,7 +165,8 @@ fn variable(
         })
         .collect();
     let name = parts.element().ok_or_else(cut)?;
-    let name = String::from_utf8_lossy(name.data)
+    let name = &name.data[..name.data.len().min(LONGEST_NAME)];
+    let name = String::from_utf8_lossy(name)
         .trim_end_matches('\0')
         .to_string();
     if flags & IS_COMPLEX != 0 {
@@ -178,9 +184,16 @@ fn variable(
     let count = numbers_of(&name, &shape, taken, limits)?;
     let stored = parts.element().ok_or_else(cut)?;
     if class == CHARACTERS {
+        if stored.data.len() as u64 > MOST_TEXT {
+            contents
+                .unread
+                .push(format!("\"{name}\" holds too much text"));
+            return Ok(0);
+        }
         let text = characters(stored, big_endian);
+        let worth = worth_of_texts(1, text.len() as u64);
         contents.texts.insert(name, vec![text]);
-        return Ok(0);
+        return Ok(worth);
     }
     let element = element(stored.kind).ok_or_else(|| {
         ImportError::refused(format!(
@@ -276,9 +289,29 @@ mod tests {
     }
 
     #[test]
+    fn texts_take_of_the_same_memory_as_numbers() {
+        let mut inner = element(6, &[CHARACTERS as u8, 0, 0, 0, 0, 0, 0, 0]);
+        inner.extend(element(5, &[1, 0, 0, 0, 1, 0, 0, 0]));
+        inner.extend(element(1, &[b'n'; 1000]));
+        inner.extend(element(16, b"t"));
+        let bytes = file(&element(MATRIX, &inner).repeat(2));
+        let contents = read(&bytes, Limits { values: 40 }).expect("reads");
+        let name = "n".repeat(LONGEST_NAME);
+        assert_eq!(contents.text(&name), Some("t"));
+        assert!(read(&bytes, Limits { values: 10 }).is_err());
+    }
+
+    #[test]
     fn sizes_that_are_only_claimed_are_refused() {
         let huge = file(&matrix(&[i32::MAX, i32::MAX], &[1.0]));
         assert!(read(&huge, Limits::default()).is_err());
+        let mut small = matrix(&[1, 1], &[1.0]);
+        let name = small
+            .windows(5)
+            .position(|w| w == [1, 0, 1, 0, b'x'])
+            .expect("a small name");
+        small[name + 2] = 5;
+        assert!(read(&file(&small), Limits::default()).is_err());
         let longer = file(&matrix(&[2, 3], &[1.0]));
         assert!(read(&longer, Limits::default()).is_err());
         let newer = [b"MATLAB 7.3 MAT-file".as_slice(), &[0; 200]].concat();

@@ -1,15 +1,16 @@
 //! numpy's `.npy`, of every plain type and both orders.
+//!
+//! The reader of the experiment room takes the few types that results are written in, from bytes that are already in
+//! memory; here a member of an archive is unpacked, and no further than the limits go.
 
 use std::io::Read;
 
-use crate::array::{Limits, numbers_of, row_major};
+use crate::array::{Limits, MOST_AXES, MOST_TEXT, numbers_of, row_major, worth_of_texts};
 use crate::element::Element;
 use crate::{ForeignArray, ImportError};
 
 /// Longest header that is read, bytes; numpy's own limit is 10000.
 const MAX_HEADER: usize = 16 << 10;
-/// Most characters of the texts of one array.
-const MAX_TEXT: u64 = 64 << 20;
 
 /// What one `.npy` holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,8 +85,13 @@ pub(crate) fn read(
             }));
         }
     };
-    let total = count.and_then(|n| n.checked_mul(size));
-    let Some(total) = total.filter(|&n| n <= MAX_TEXT && size > 0) else {
+    let total = count.and_then(|n| Some((n, n.checked_mul(size)?)));
+    let fits = |&(n, bytes): &(u64, u64)| {
+        size > 0
+            && bytes <= MOST_TEXT
+            && worth_of_texts(n, bytes).saturating_add(taken) <= limits.values
+    };
+    let Some((_, total)) = total.filter(fits) else {
         return Ok(Stored::Unreadable(
             "holds no text, or too much of it".into(),
         ));
@@ -180,7 +186,7 @@ fn parse(text: &str) -> Option<Header> {
         .filter(|side| !side.is_empty())
         .map(|side| side.trim_end_matches('L').parse::<usize>().ok())
         .collect::<Option<Vec<_>>>()?;
-    (shape.len() <= 16).then_some(Header {
+    (shape.len() <= MOST_AXES).then_some(Header {
         descr,
         column_major,
         shape,
@@ -227,8 +233,22 @@ mod tests {
     }
 
     #[test]
+    fn texts_take_of_the_same_memory_as_numbers() {
+        let texts = npy("|S1", "False", "(4,)", b"abcd");
+        let within = |values| read("a", &texts[..], 20, Limits { values });
+        assert!(matches!(within(100), Ok(Stored::Texts(t)) if t.len() == 4));
+        assert!(matches!(within(60), Ok(Stored::Unreadable(_))));
+    }
+
+    #[test]
     fn claims_are_not_believed() {
-        for shape in ["(4611686018427387904, 4)", "(-1,)", "(1000,)", "(3,)"] {
+        for shape in [
+            "(4611686018427387904, 4)",
+            "(0, 4611686018427387904)",
+            "(-1,)",
+            "(1000,)",
+            "(3,)",
+        ] {
             assert!(
                 stored(&npy("<f4", "False", shape, &[0; 16])).is_err(),
                 "{shape}"

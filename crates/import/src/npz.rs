@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use zip::ZipArchive;
 
-use crate::array::Limits;
+use crate::array::{Limits, worth_of_texts};
 use crate::npy::{self, Stored};
 use crate::{Contents, ImportError};
 
@@ -47,6 +47,8 @@ pub(crate) fn read(from: impl Read + Seek, limits: Limits) -> Result<Contents, I
                 contents.arrays.push(array);
             }
             Stored::Texts(texts) => {
+                let bytes = texts.iter().map(|text| text.len() as u64).sum();
+                taken += worth_of_texts(texts.len() as u64, bytes);
                 contents.texts.insert(name, texts);
             }
             Stored::Unreadable(why) => contents.unread.push(format!("\"{name}\" {why}")),

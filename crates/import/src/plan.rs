@@ -65,6 +65,9 @@ impl Plan {
             .first()
             .and_then(|name| contents.array(name))
             .ok_or_else(|| ImportError::refused("The file has no such array."))?;
+        if array.values.is_empty() {
+            return Err(ImportError::holds_nothing(array));
+        }
         let shown = self.axes.iter().filter(|a| a.is_shown()).count();
         let places = match self.form {
             ImportForm::Attention => {
@@ -114,7 +117,7 @@ impl Plan {
     /// The first map of the first array, of every other axis the first place.
     pub fn first_map(&self, contents: &Contents) -> Option<FirstMap> {
         let array = contents.array(self.arrays.first()?)?;
-        if array.shape.len() != self.axes.len() {
+        if array.shape.len() != self.axes.len() || array.values.is_empty() {
             return None;
         }
         let axes = if self.form == ImportForm::Attention {

@@ -2,14 +2,13 @@
 
 use whyfinder_experiment::ImportForm;
 
+use crate::assemble::MOST_LAYERS;
 use crate::plan::form_of;
 use crate::statements::sums;
 use crate::{AxisRole, Contents, ForeignArray, ImportError, Plan};
 
 /// Rows that sum to this far from one are still a softmax in half precision.
 const NEAR_ONE: f32 = 0.02;
-/// Most layers that one array each may hold.
-const MOST_LAYERS: usize = 1024;
 
 /// Whether a name is one that programs give to attention.
 pub(crate) fn names_attention(name: &str) -> bool {

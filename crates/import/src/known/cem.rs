@@ -29,6 +29,9 @@ pub(crate) fn draft(
     let (Some(own), Some(origin)) = (contents.array("PSNR"), contents.scalar("Origin")) else {
         return Err(ImportError::refused("The file holds no PSNR and Origin."));
     };
+    if own.values.is_empty() {
+        return Err(ImportError::holds_nothing(own));
+    }
     let mut draft = Draft::new(ImportForm::Effects);
     let beside = other_stage(path).and_then(|beside| {
         let theirs = read_contents(&beside, limits).ok()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use whyfinder_experiment::{Axis, Field, ImportForm, Labels, TraceKind};
 
 use crate::assemble::Draft;
-use crate::effects::down_and_across;
+use crate::effects::{MOST_MAPS, down_and_across};
 use crate::table::{Table, number};
 use crate::{AxisRole, ImportError};
 
@@ -27,8 +27,6 @@ const LOWER: [&str; 4] = ["ci_low", "ci_lower", "lower", "low"];
 const UPPER: [&str; 4] = ["ci_high", "ci_upper", "upper", "high"];
 /// Standard errors from the middle to either end of 95 % of a normal distribution.
 const HALF_INTERVAL: f32 = 1.96;
-/// Most maps in one table.
-const MOST_MAPS: usize = 256;
 /// Most cells of all maps.
 const MOST_CELLS: usize = 1 << 26;
 

@@ -33,6 +33,9 @@ pub(crate) fn draft(
             scores.words()
         )));
     };
+    if scores.values.is_empty() {
+        return Err(ImportError::holds_nothing(scores));
+    }
     let own = kind(contents);
     let mut fields = vec![grid(contents, own)?];
     let mut files = Vec::new();
