@@ -4,6 +4,7 @@
 //! never do. What a pass gives is the same either way.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -32,7 +33,8 @@ pub enum Told<R> {
 }
 
 /// Runs jobs, `lanes` of them at a time, and tells of their results in order, on the calling thread, with a few
-/// milliseconds between two words. Once `told` gives `false` no job is begun, and those that run are waited for.
+/// milliseconds between two words. Once `told` gives `false` no job is begun, and those that run are waited for; so it
+/// is with a job that panics, whose panic goes on here.
 pub fn in_order<J: Sync, R: Send>(
     jobs: &[J],
     lanes: usize,
@@ -58,7 +60,8 @@ pub fn in_order<J: Sync, R: Send>(
             let lane = move || {
                 while let Some((at, job)) = next_of(jobs, next)
                     && !ended.load(Ordering::Relaxed)
-                    && sender.send((at, run(job))).is_ok()
+                    && let result = catch_unwind(AssertUnwindSafe(|| run(job)))
+                    && sender.send((at, result)).is_ok()
                 {}
             };
             scope.spawn(move || pool.install(lane));
@@ -69,7 +72,11 @@ pub fn in_order<J: Sync, R: Send>(
         let (mut early, mut due) = (BTreeMap::new(), 0);
         loop {
             let go_on = match results.recv_timeout(LOOK) {
-                Ok((at, result)) => {
+                Ok((_, Err(panic))) => {
+                    ended.store(true, Ordering::Relaxed);
+                    resume_unwind(panic)
+                }
+                Ok((at, Ok(result))) => {
                     early.insert(at, result);
                     let mut go_on = true;
                     while go_on && let Some(result) = early.remove(&due) {
@@ -141,6 +148,25 @@ mod tests {
             assert_eq!(heard, 4);
             // Each lane may have one under way and one to tell of.
             assert!(begun.load(Ordering::SeqCst) <= 4 + 3 * lanes);
+        }
+    }
+
+    #[test]
+    fn a_job_that_panics_ends_the_others_and_is_heard() {
+        let jobs: Vec<usize> = (0..1000).collect();
+        for lanes in [1, 3] {
+            let begun = AtomicUsize::new(0);
+            let run = |job: &usize| {
+                begun.fetch_add(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(1));
+                assert!(*job != 5, "the fifth is bad");
+            };
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                in_order(&jobs, lanes, &run, &mut |_| true);
+            }));
+            let panic = ran.expect_err("it panicked");
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"the fifth is bad"));
+            assert!(begun.load(Ordering::SeqCst) < 100);
         }
     }
 

@@ -171,23 +171,28 @@ fn square(sizes: Sizes) -> (usize, usize, usize, usize) {
     (sizes.batch, sizes.heads, sizes.queries, sizes.keys)
 }
 
+/// Weights of a block of queries for keys of their own row.
+fn weigh_keys(
+    form: Attention,
+    sizes: Sizes,
+    (q, k): (&[f32], &[f32]),
+    (batch, head): (usize, usize),
+    queries: &Range<usize>,
+    keys: &Range<usize>,
+    rows: &mut Target<'_>,
+) {
+    let of = (batch, batch);
+    score_block(form, sizes, q, k, of, head, queries, keys, rows);
+    weights_of_block(form, sizes, queries, keys, rows);
+}
+
 fn pattern_values(form: Attention, sizes: Sizes, q: &[f32], k: &[f32]) -> Vec<f32> {
     let mut y = vec![0f32; sizes.edges()];
     fill_rows(sizes, &mut y, |batch, head, queries, mut rows| {
         let keys = sizes.keys_of(form, &queries);
         let mut rows = rows.columns(keys.clone());
-        score_block(
-            form,
-            sizes,
-            q,
-            k,
-            (batch, batch),
-            head,
-            &queries,
-            &keys,
-            &mut rows,
-        );
-        weights_of_block(form, sizes, &queries, &keys, &mut rows);
+        let here = (batch, head);
+        weigh_keys(form, sizes, (q, k), here, &queries, &keys, &mut rows);
     });
     y
 }
@@ -261,18 +266,8 @@ impl CustomOp3 for Attend {
             #[allow(unsafe_code)]
             let mut scratch = unsafe { unwritten(queries.len() * keys.len()) };
             let mut rows = Target::new(&mut scratch, queries.len(), keys.len(), keys.len());
-            score_block(
-                form,
-                sizes,
-                q,
-                k,
-                (batch, batch),
-                head,
-                &queries,
-                &keys,
-                &mut rows,
-            );
-            weights_of_block(form, sizes, &queries, &keys, &mut rows);
+            let here = (batch, head);
+            weigh_keys(form, sizes, (q, k), here, &queries, &keys, &mut rows);
             let weights = Matrix::new(&scratch, queries.len(), keys.len(), keys.len());
             weigh_block(sizes, weights, v, shared, batch, head, &queries, &keys);
         });

@@ -45,8 +45,8 @@ impl Earlier {
         v: &Tensor,
         form: Attention,
     ) -> Result<Tensor> {
-        let tracked = [q, k, v].iter().any(|x| x.track_op());
-        if tracked || !fast(&[q, k, v, &self.keys, &self.values]) {
+        let all = [q, k, v, &self.keys, &self.values];
+        if all.iter().any(|x| x.track_op()) || !fast(&all) {
             let (k, v) = self.joined(k, v)?;
             return attend(q, &k, &v, form);
         }
@@ -184,5 +184,27 @@ mod tests {
             let found = earlier.attend(&q, &k, &v, form).expect("runs");
             close(&found, &expected, 2e-6, "in place");
         }
+    }
+
+    #[test]
+    fn gradients_reach_the_run_that_is_continued() {
+        let mut draws = Draws::new(3);
+        let values = candle_core::Var::from_tensor(&tensor(&mut draws, [1, 4, 1, 2]));
+        let values = values.expect("fits");
+        let earlier = Earlier {
+            keys: tensor(&mut draws, [1, 4, 1, 2]),
+            values: values.as_tensor().clone(),
+            start: 3,
+            rows: vec![0],
+        };
+        let [q, k, v] = [(); 3].map(|()| tensor(&mut draws, [1, 1, 1, 2]));
+        let form = Attention {
+            scale: 1.0,
+            softcap: None,
+            window: None,
+        };
+        let z = earlier.attend(&q, &k, &v, form).expect("runs");
+        let gradients = z.backward().expect("runs");
+        assert!(gradients.get(&values).is_some());
     }
 }
