@@ -60,6 +60,12 @@ impl Family {
         }
     }
 
+    /// Queries, keys and values where each has a projection of its own; the others say this beside their modules.
+    pub(crate) fn projected_apart(self) -> Option<&'static str> {
+        self.is_gated()
+            .then_some(include_str!("../python/projected_apart.py"))
+    }
+
     pub(crate) fn rotates(self) -> bool {
         self != Family::Gpt2
     }

@@ -19,6 +19,9 @@ pub(crate) fn write(
     prompt(program, &experiment.input)?;
     check_tokens(program, answered);
     program.piece(model.family.modules());
+    if let Some(projected) = model.family.projected_apart() {
+        program.piece(projected);
+    }
     program.piece(include_str!("../python/look_inside.py"));
     sites::write(program, &run.sites, model.family)?;
     if run.attention {
