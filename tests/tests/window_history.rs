@@ -58,7 +58,7 @@ fn two_traces(stage: &mut Stage) {
     click_containing(stage, "␣Kasdin 2.1 %");
     stage.finish();
     wait(stage, "both results on disk", |s| {
-        state(s).lineage.bytes > 0 && kept(s) == 2
+        state(s).run_history.bytes > 0 && kept(s) == 2
     });
     stage.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
     stage.settle();
@@ -66,8 +66,12 @@ fn two_traces(stage: &mut Stage) {
 
 /// Runs whose results can be brought back.
 fn kept(stage: &Stage) -> usize {
-    let lineage = &state(stage).lineage;
-    lineage.nodes.iter().filter(|n| lineage.is_kept(n)).count()
+    let run_history = &state(stage).run_history;
+    run_history
+        .nodes
+        .iter()
+        .filter(|n| run_history.is_kept(n))
+        .count()
 }
 
 fn strongest(stage: &Stage) -> f32 {
@@ -199,7 +203,7 @@ fn every_run_stands_below_what_it_came_from_and_comes_back_without_computing() {
     stage.picture("history_empty");
     stage.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
     two_traces(&mut stage);
-    let nodes = state(&stage).lineage.nodes.clone();
+    let nodes = state(&stage).run_history.nodes.clone();
     assert_eq!(nodes.len(), 2);
     assert_eq!(nodes[1].parent.as_ref(), Some(&nodes[0].id));
     assert_eq!(nodes[1].change, SECOND);
@@ -231,7 +235,7 @@ fn every_run_stands_below_what_it_came_from_and_comes_back_without_computing() {
     );
     assert!(strongest(&stage) > weak);
     let now = state(&stage);
-    assert_eq!(now.lineage.current.as_ref(), Some(&nodes[0].id));
+    assert_eq!(now.run_history.current.as_ref(), Some(&nodes[0].id));
     assert!(
         now.results
             .run
@@ -250,7 +254,7 @@ fn every_run_stands_below_what_it_came_from_and_comes_back_without_computing() {
     stage.settle();
     stage.finish();
     let branch = state(&stage)
-        .lineage
+        .run_history
         .nodes
         .last()
         .cloned()
@@ -267,10 +271,10 @@ fn the_history_is_there_after_a_restart_and_in_another_window() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut stage = window(Vec::new(), folder.path());
     two_traces(&mut stage);
-    let nodes = state(&stage).lineage.nodes.clone();
+    let nodes = state(&stage).run_history.nodes.clone();
     let mut other = window(Vec::new(), folder.path());
     wait(&mut other, "the runs", |s| {
-        state(s).lineage.nodes.len() == 2
+        state(s).run_history.nodes.len() == 2
     });
     // Each adds a run of its own; neither loses the other's.
     click_containing(&mut other, FACT);
@@ -279,7 +283,7 @@ fn the_history_is_there_after_a_restart_and_in_another_window() {
     drop(other);
     let mut again = window(Vec::new(), folder.path());
     wait(&mut again, "the results", |s| {
-        state(s).lineage.nodes.len() >= 2
+        state(s).run_history.nodes.len() >= 2
     });
     again.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
     again.settle();
@@ -292,7 +296,7 @@ fn the_history_is_there_after_a_restart_and_in_another_window() {
     });
     again.settle();
     let now = state(&again);
-    assert_eq!(now.lineage.current.as_ref(), Some(&nodes[1].id));
+    assert_eq!(now.run_history.current.as_ref(), Some(&nodes[1].id));
     assert_eq!(now.question.answer.as_deref(), Some(WEAK));
     assert!(now.trace_is_current(), "nothing is left to be measured");
 }
@@ -302,7 +306,7 @@ fn two_runs_are_set_side_by_side_and_subtracted() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut stage = window(Vec::new(), folder.path());
     two_traces(&mut stage);
-    let first = state(&stage).lineage.nodes[0].change.clone();
+    let first = state(&stage).run_history.nodes[0].change.clone();
     let hover = |stage: &mut Stage, label: &str| {
         let place = stage.window.get_by_label_contains(label).rect().center();
         stage.window.hover_at(place);
@@ -316,7 +320,7 @@ fn two_runs_are_set_side_by_side_and_subtracted() {
     click(&mut stage, "Compare the two runs");
     wait(&mut stage, "the comparison", |s| {
         state(s)
-            .lineage
+            .run_history
             .compared
             .as_ref()
             .is_some_and(|c| c.what.is_some())
@@ -354,11 +358,18 @@ fn two_runs_are_set_side_by_side_and_subtracted() {
         .value()
         .unwrap_or_default();
     assert!(read.contains("second run minus first"), "{read}");
-    let differences = match &state(&stage).lineage.compared.as_ref().expect("open").what {
+    let differences = match &state(&stage)
+        .run_history
+        .compared
+        .as_ref()
+        .expect("open")
+        .what
+    {
         Some(Ok(comparison)) => comparison.clone(),
         other => panic!("{other:?}"),
     };
-    let whyfinder::window::lineage::comparing::Comparison::Traces(traces) = &*differences else {
+    let whyfinder::window::run_history::comparing::Comparison::Traces(traces) = &*differences
+    else {
         panic!("traces");
     };
     let fields = traces.differences.as_ref().expect("the same axes");
@@ -370,7 +381,7 @@ fn two_runs_are_set_side_by_side_and_subtracted() {
     stage.picture("difference_dark");
     stage.window.key_press(Key::Escape);
     stage.settle();
-    assert!(state(&stage).lineage.compared.is_none());
+    assert!(state(&stage).run_history.compared.is_none());
 }
 
 #[test]
@@ -387,7 +398,7 @@ fn what_cannot_be_subtracted_says_why() {
     click(&mut stage, "log probability");
     stage.finish();
     let ids: Vec<String> = state(&stage)
-        .lineage
+        .run_history
         .nodes
         .iter()
         .map(|n| n.id.clone())
@@ -396,7 +407,7 @@ fn what_cannot_be_subtracted_says_why() {
     stage.settle();
     for id in &ids {
         let change = state(&stage)
-            .lineage
+            .run_history
             .node(id)
             .expect("there")
             .change
@@ -439,7 +450,7 @@ fn maps_of_pictures_come_back_and_are_compared() {
     click(&mut stage, "Run");
     stage.finish_maps();
     wait(&mut stage, "the second", |s| kept(s) == 2);
-    let nodes = state(&stage).lineage.nodes.clone();
+    let nodes = state(&stage).run_history.nodes.clone();
     assert!(
         nodes[1].change.starts_with("region "),
         "{}",
@@ -518,12 +529,12 @@ fn results_make_room_and_their_runs_can_be_run_again() {
     drop(stage);
     let mut again = window(Vec::new(), folder.path());
     wait(&mut again, "the runs", |s| {
-        state(s).lineage.nodes.len() == 2 && state(s).lineage.bytes > 0
+        state(s).run_history.nodes.len() == 2 && state(s).run_history.bytes > 0
     });
     assert_eq!(kept(&again), 1);
     again.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
     again.settle();
-    let first = state(&again).lineage.nodes[0].clone();
+    let first = state(&again).run_history.nodes[0].clone();
     again.picture("history_not_kept");
     again
         .window
@@ -539,7 +550,11 @@ fn results_make_room_and_their_runs_can_be_run_again() {
     click(&mut again, "Run");
     again.finish();
     wait(&mut again, "the result", |s| kept(s) == 2);
-    assert_eq!(state(&again).lineage.nodes.len(), 2, "it is the same run");
+    assert_eq!(
+        state(&again).run_history.nodes.len(),
+        2,
+        "it is the same run"
+    );
 }
 
 #[test]
@@ -551,15 +566,15 @@ fn a_folder_that_cannot_be_written_is_said_and_nothing_is_lost() {
     click_containing(&mut stage, FACT);
     stage.finish();
     wait(&mut stage, "the sentence", |s| {
-        state(s).lineage.trouble.is_some()
+        state(s).run_history.trouble.is_some()
     });
     stage.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
     stage.settle();
     stage
         .window
         .get_by_label_contains("Could not keep the run in the history");
-    assert_eq!(state(&stage).lineage.nodes.len(), 1);
+    assert_eq!(state(&stage).run_history.nodes.len(), 1);
     assert_eq!(kept(&stage), 1, "it is held in memory");
     click(&mut stage, "Dismiss the history's message");
-    assert!(state(&stage).lineage.trouble.is_none());
+    assert!(state(&stage).run_history.trouble.is_none());
 }

@@ -15,21 +15,21 @@ use super::dialogs::{Answer, Dialogs, Wanted};
 use super::export::ExportCommand;
 use super::export_studio::Studio;
 use super::flat_fills::FlatFills;
-use super::history::History;
 use super::images::{ImageCommand, Pending};
 use super::imports::ImportCommand;
 use super::layout::{Kind, Layout};
-use super::lineage::{Behind, Lineage, LineageCommand, comparison, panel};
 use super::listener::Listener;
 use super::map_states::MapStates;
 use super::open_files::Reading;
 use super::remembered::Remembered;
 use super::results::{RunResult, TraceResult};
+use super::run_history::{Behind, RunHistory, RunHistoryCommand, comparison, panel};
 use super::saving::{RecentFile, Saving};
 use super::scenes::{self, Scene};
 use super::script_file::Writing;
 use super::state::{Notice, NoticeAction, State};
 use super::theme::Theme;
+use super::undo::UndoSteps;
 use super::view::View;
 use super::{
     axes_dialog, drop_hint, export_panel, fonts, foot, gallery, import_bar, missing_glyph,
@@ -52,7 +52,7 @@ pub struct Application {
     pub(super) state: State,
     pub(super) background: Box<dyn Background>,
     pub(super) dialogs: Box<dyn Dialogs>,
-    pub(super) history: History,
+    pub(super) undo_steps: UndoSteps,
     pub(super) layout: Layout,
     pub(super) pictures_layout: Layout,
     pub(super) import_layouts: [Layout; 3],
@@ -89,7 +89,7 @@ pub struct Application {
     /// A file that is being written.
     pub(super) saving: Option<Saving>,
     /// What keeps the history.
-    pub(super) lineage: Behind,
+    pub(super) run_history: Behind,
     gpu: Option<MapGpu>,
     flat_fills: Option<FlatFills>,
     clears_ground: bool,
@@ -129,17 +129,17 @@ impl Application {
                         missing: false,
                     })
                     .collect(),
-                lineage: Lineage {
+                run_history: RunHistory {
                     open: remembered.history_open,
                     budget: remembered.history_budget,
-                    ..Lineage::default()
+                    ..RunHistory::default()
                 },
                 gallery_open: open.is_empty(),
                 ..State::default()
             },
             background,
             dialogs,
-            history: History::default(),
+            undo_steps: UndoSteps::default(),
             layout: Layout::restored(Kind::Language, remembered.layout),
             pictures_layout: Layout::restored(Kind::Pictures, remembered.pictures_layout),
             import_layouts: Layout::of_imports(),
@@ -162,7 +162,7 @@ impl Application {
             reading: None,
             subject_at: None,
             saving: None,
-            lineage: Behind::default(),
+            run_history: Behind::default(),
             gpu: map_gpu(creation),
             flat_fills: creation.wgpu_render_state.as_ref().and_then(FlatFills::new),
             clears_ground: false,
@@ -322,8 +322,8 @@ impl Application {
             Command::Export(ExportCommand::Close)
         } else if self.state.axes.is_some() {
             Command::Import(ImportCommand::Cancel)
-        } else if self.state.lineage.compared.is_some() {
-            Command::Lineage(LineageCommand::CloseComparison)
+        } else if self.state.run_history.compared.is_some() {
+            Command::RunHistory(RunHistoryCommand::CloseComparison)
         } else if self.state.jobs.busy() {
             Command::Cancel
         } else if self.state.notice.is_some() {
@@ -358,7 +358,7 @@ impl Application {
         egui::CentralPanel::no_frame().show(ui, |ui| {
             if view.state.gallery_open {
                 gallery::show(ui, &mut view);
-            } else if view.state.lineage.compared.is_some() {
+            } else if view.state.run_history.compared.is_some() {
                 comparison::show(ui, &mut view);
             } else if let Some(imported) = &view.state.imported {
                 self.import_layouts[imported.form() as usize].show(ui, &mut view);
@@ -430,12 +430,12 @@ impl eframe::App for Application {
         }
         if self.trace_when_released && !ctx.input(|i| i.pointer.any_down()) {
             self.trace_when_released = false;
-            self.history.pause();
+            self.undo_steps.pause();
             self.trace_again();
         }
         if self.ask_when_released && !super::images::is_held(ctx) {
             self.ask_when_released = false;
-            self.history.pause();
+            self.undo_steps.pause();
             self.ask_image_again();
         }
         let mut commands = Vec::new();
@@ -484,8 +484,8 @@ impl eframe::App for Application {
                 .iter()
                 .map(|r| r.path.clone())
                 .collect(),
-            history_open: self.state.lineage.open,
-            history_budget: self.state.lineage.budget,
+            history_open: self.state.run_history.open,
+            history_budget: self.state.run_history.budget,
             layout: self.layout.kept(),
             pictures_layout: self.pictures_layout.kept(),
         }

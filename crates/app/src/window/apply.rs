@@ -80,7 +80,7 @@ impl Application {
             Command::CopyNumbers => self.copy_numbers(ctx),
             Command::Export(command) => self.apply_export(ctx, command),
             Command::File(command) => self.apply_file(ctx, command),
-            Command::Lineage(command) => self.apply_lineage(ctx, command),
+            Command::RunHistory(command) => self.apply_run_history(ctx, command),
             Command::DismissNotice => self.state.notice = None,
             Command::Act(action) => self.act(ctx, action),
             Command::FocusPrompt => ctx.memory_mut(|m| m.request_focus(prompt_bar::prompt_id())),
@@ -133,7 +133,7 @@ impl Application {
     /// Puts a changed question in place, keeping the old one for undo.
     pub(super) fn change(&mut self, question: Question, typing: bool) {
         if question != self.state.question {
-            self.history.note(&self.state.question, typing);
+            self.undo_steps.note(&self.state.question, typing);
             self.state.question = question;
         }
     }
@@ -158,9 +158,9 @@ impl Application {
     fn step(&mut self, ctx: &Context, back: bool) {
         let now = self.state.question.clone();
         let question = if back {
-            self.history.undo(&now)
+            self.undo_steps.undo(&now)
         } else {
-            self.history.redo(&now)
+            self.undo_steps.redo(&now)
         };
         match question {
             Some(question) => {
@@ -189,8 +189,8 @@ impl Application {
     /// What comes next came from no run, and from no file.
     pub(super) fn begin_anew(&mut self) {
         self.remember_view();
-        self.state.lineage.current = None;
-        self.state.lineage.compared = None;
+        self.state.run_history.current = None;
+        self.state.run_history.compared = None;
         self.state.file = None;
     }
 
@@ -218,7 +218,7 @@ impl Application {
 
     /// Runs the prompt, and the trace behind it where there is a cause to trace. A run under way is cancelled.
     pub(super) fn ask(&mut self) {
-        self.history.pause();
+        self.undo_steps.pause();
         let Some(model) = self.state.model_reference().map(str::to_string) else {
             self.state.notice = Some(Notice {
                 title: "No model is open".into(),
@@ -232,7 +232,7 @@ impl Application {
         }
         self.state.gallery_open = false;
         self.state.notice = None;
-        self.state.lineage.compared = None;
+        self.state.run_history.compared = None;
         let experiment = self.state.question.run_experiment(&model);
         let known = self
             .state

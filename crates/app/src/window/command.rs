@@ -6,8 +6,8 @@ use whyfinder_experiment::{Engine, Metric, TraceKind};
 use super::export::ExportCommand;
 use super::images::{ImageCommand, MethodName};
 use super::imports::ImportCommand;
-use super::lineage::LineageCommand;
 use super::question::Question;
+use super::run_history::RunHistoryCommand;
 use super::saving::FileCommand;
 use super::selection::Selection;
 use super::state::{NoticeAction, State};
@@ -54,7 +54,7 @@ pub enum Command {
     /// Something about experiments and results as files.
     File(FileCommand),
     /// Something about the history of runs.
-    Lineage(LineageCommand),
+    RunHistory(RunHistoryCommand),
     DismissNotice,
     Act(NoticeAction),
     FocusPrompt,
@@ -92,7 +92,7 @@ pub const SHORTCUTS: [(Modifiers, Key, Command); 16] = [
     (
         Modifiers::COMMAND,
         Key::H,
-        Command::Lineage(LineageCommand::Toggle),
+        Command::RunHistory(RunHistoryCommand::Toggle),
     ),
     (Modifiers::COMMAND, Key::Enter, Command::Ask),
     (Modifiers::COMMAND, Key::L, Command::FocusPrompt),
@@ -127,13 +127,13 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
         ("Save".into(), Command::File(FileCommand::Save)),
         ("Save as…".into(), Command::File(FileCommand::SaveAs)),
         (
-            if state.lineage.open {
+            if state.run_history.open {
                 "Close the history"
             } else {
                 "Show the history"
             }
             .into(),
-            Command::Lineage(LineageCommand::Toggle),
+            Command::RunHistory(RunHistoryCommand::Toggle),
         ),
         ("Open a model folder…".into(), Command::ChooseModel),
         ("Open a weights file…".into(), Command::ChooseWeights),
@@ -196,10 +196,10 @@ pub fn entries(state: &State, scenes: &[super::scenes::Scene]) -> Vec<Entry> {
             Command::File(FileCommand::Open(recent.path.clone())),
         ));
     }
-    if state.lineage.marked.len() == 2 {
+    if state.run_history.marked.len() == 2 {
         all.push((
             "Compare the two runs".into(),
-            Command::Lineage(LineageCommand::Compare),
+            Command::RunHistory(RunHistoryCommand::Compare),
         ));
     }
     if let Some(imported) = &state.imported {

@@ -370,7 +370,7 @@ impl Application {
             question.seed = experiment.seed;
             question.images.take(&experiment.model, input, method);
             self.change(question, false);
-            self.history.pause();
+            self.undo_steps.pause();
             self.open_model(experiment.model.clone());
             if run && *method != ImageMethod::Restore {
                 self.run_image();
@@ -381,7 +381,7 @@ impl Application {
         let tokens = experiment.input.subject_tokens;
         self.subject_at = tokens.map(|at| (question.prompt.clone(), at));
         self.change(question, false);
-        self.history.pause();
+        self.undo_steps.pause();
         if self.state.model_reference() != Some(&experiment.model) {
             self.open_model(experiment.model.clone());
         }

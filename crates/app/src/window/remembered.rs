@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Pane;
-use super::lineage::USUAL_BUDGET;
+use super::run_history::USUAL_BUDGET;
 use super::state::State;
 use super::theme::Appearance;
 

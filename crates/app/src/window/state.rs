@@ -11,9 +11,9 @@ use super::export::{Export, Finished};
 use super::images::Images;
 use super::images::state::{ImageJob, Part};
 use super::imports::{AxesQuestion, Imported};
-use super::lineage::Lineage;
 use super::question::Question;
 use super::results::Results;
+use super::run_history::RunHistory;
 use super::saving::{OpenFile, RecentFile};
 use super::selection::Selection;
 use super::theme::Appearance;
@@ -51,7 +51,7 @@ pub struct State {
     /// Scene that the question came from.
     pub scene: Option<usize>,
     /// The runs so far, and what each came from.
-    pub lineage: Lineage,
+    pub run_history: RunHistory,
     /// The file that the question came from or was saved to.
     pub file: Option<OpenFile>,
     /// Files opened or saved before, the latest first.

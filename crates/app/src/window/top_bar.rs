@@ -7,7 +7,7 @@ use super::command::Command;
 use super::controls::{bar_frame, text_button};
 use super::export::ExportCommand;
 use super::imports::ImportCommand;
-use super::lineage::LineageCommand;
+use super::run_history::RunHistoryCommand;
 use super::state::State;
 use super::view::View;
 use super::{file_menu, fonts, words};
@@ -206,10 +206,10 @@ fn scenes_button(ui: &mut Ui, view: &mut View<'_>) {
 }
 
 fn history_button(ui: &mut Ui, view: &mut View<'_>) {
-    let button = Button::new("History").selected(view.state.lineage.open);
+    let button = Button::new("History").selected(view.state.run_history.open);
     let hover = "Every finished run, and what it came from (Ctrl H)";
     if ui.add(button).on_hover_text(hover).clicked() {
-        view.push(Command::Lineage(LineageCommand::Toggle));
+        view.push(Command::RunHistory(RunHistoryCommand::Toggle));
     }
 }
 

@@ -127,10 +127,10 @@ impl Application {
     }
 
     pub(in crate::window) fn run_image(&mut self) {
-        self.history.pause();
+        self.undo_steps.pause();
         self.state.notice = None;
         self.state.gallery_open = false;
-        self.state.lineage.compared = None;
+        self.state.run_history.compared = None;
         let q = &self.state.question.images;
         if q.picture.is_none() {
             self.state.notice = Some(Notice {
@@ -301,7 +301,7 @@ impl Application {
     }
 
     fn region_was_moved(&self) -> bool {
-        self.history
+        self.undo_steps
             .last()
             .is_some_and(|before| before.images.regions != self.state.question.images.regions)
             && self.output_size().is_some()

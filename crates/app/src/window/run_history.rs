@@ -7,6 +7,9 @@ pub mod node;
 
 mod applying;
 pub(crate) mod comparison;
+mod comparison_maps;
+mod comparison_predictions;
+mod comparison_traces;
 pub(crate) mod keeper;
 pub(crate) mod panel;
 mod recording;
@@ -32,7 +35,7 @@ const MOST_IN_MEMORY: usize = 256 << 20;
 
 /// What the window shows of the history.
 #[derive(Clone, Debug)]
-pub struct Lineage {
+pub struct RunHistory {
     pub open: bool,
     /// In the order of time.
     pub nodes: Vec<Node>,
@@ -66,7 +69,7 @@ pub struct Compared {
 
 /// What can be done with the history.
 #[derive(Clone, Debug, PartialEq)]
-pub enum LineageCommand {
+pub enum RunHistoryCommand {
     Toggle,
     /// Shows a run again: question, view and result.
     BringBack(String),
@@ -107,7 +110,7 @@ pub(crate) enum Purpose {
     Compare([String; 2]),
 }
 
-impl Default for Lineage {
+impl Default for RunHistory {
     fn default() -> Self {
         Self {
             open: false,
@@ -125,7 +128,7 @@ impl Default for Lineage {
     }
 }
 
-impl Lineage {
+impl RunHistory {
     pub fn node(&self, id: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.id == id)
     }

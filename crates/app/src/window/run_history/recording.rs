@@ -96,18 +96,25 @@ impl Application {
             .any(|o| matches!(o.experiment.instrument, InstrumentSettings::Image { .. }));
         let keys: Vec<String> = results.iter().map(|r| r.key.clone()).collect();
         for (key, outcome) in keys.iter().zip(&outcomes) {
-            self.lineage.remember(key, outcome);
+            self.run_history.remember(key, outcome);
         }
         self.remember_view();
-        let lineage = &mut self.state.lineage;
-        let known = lineage.nodes.iter().find(|node| node.has(&keys)).cloned();
+        let run_history = &mut self.state.run_history;
+        let known = run_history
+            .nodes
+            .iter()
+            .find(|node| node.has(&keys))
+            .cloned();
         let node = match known {
             // Asked again: it is the same run.
             Some(node) => node,
             None => {
                 let experiments: Vec<Experiment> =
                     outcomes.iter().map(|o| o.experiment.clone()).collect();
-                let parent = lineage.current.as_ref().and_then(|id| lineage.node(id));
+                let parent = run_history
+                    .current
+                    .as_ref()
+                    .and_then(|id| run_history.node(id));
                 let change = match (parent, experiments.last()) {
                     (Some(parent), _) => {
                         let before: Vec<Experiment> = parent
@@ -145,34 +152,34 @@ impl Application {
                     results,
                     pinned: false,
                 };
-                self.state.lineage.nodes.push(node.clone());
+                self.state.run_history.nodes.push(node.clone());
                 node
             }
         };
-        self.state.lineage.current = Some(node.id.clone());
-        match &self.lineage.keeper {
+        self.state.run_history.current = Some(node.id.clone());
+        match &self.run_history.keeper {
             Some(keeper) => {
                 let outcomes = keys.into_iter().zip(outcomes).collect();
                 keeper.ask(Task::Keep(Box::new(node), outcomes));
             }
-            None => self.state.lineage.kept = self.lineage.in_memory(),
+            None => self.state.run_history.kept = self.run_history.in_memory(),
         }
     }
 
     /// How the run on screen is looked at now goes into its node, before another takes its place.
     pub(in crate::window) fn remember_view(&mut self) {
         let view = self.looked_at();
-        let lineage = &mut self.state.lineage;
-        let Some(current) = lineage.current.clone() else {
+        let run_history = &mut self.state.run_history;
+        let Some(current) = run_history.current.clone() else {
             return;
         };
-        let Some(node) = lineage.nodes.iter_mut().find(|n| n.id == current) else {
+        let Some(node) = run_history.nodes.iter_mut().find(|n| n.id == current) else {
             return;
         };
         // A question that has moved on is another run's.
         if node.question == self.state.question && node.view != view {
             node.view = view;
-            if let Some(keeper) = &self.lineage.keeper {
+            if let Some(keeper) = &self.run_history.keeper {
                 keeper.ask(Task::Rewrite(Box::new(node.clone())));
             }
         }

@@ -4,7 +4,7 @@ use super::question::Question;
 
 /// Questions before and after the one on screen.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct History {
+pub(crate) struct UndoSteps {
     past: Vec<Question>,
     future: Vec<Question>,
     /// The prompt is being typed: its letters are one step.
@@ -13,7 +13,7 @@ pub(crate) struct History {
 
 const STEPS: usize = 200;
 
-impl History {
+impl UndoSteps {
     /// Notes `before`, which a change is about to replace.
     pub(crate) fn note(&mut self, before: &Question, typing: bool) {
         self.future.clear();
@@ -67,23 +67,23 @@ mod tests {
 
     #[test]
     fn typing_is_one_step_and_undo_goes_both_ways() {
-        let mut history = History::default();
+        let mut steps = UndoSteps::default();
         let (a, ab, abc) = (asking("a"), asking("ab"), asking("abc"));
-        history.note(&a, true);
-        history.note(&ab, true);
-        assert_eq!(history.undo(&abc), Some(a.clone()));
-        assert_eq!(history.undo(&a), None);
-        assert_eq!(history.redo(&a), Some(abc.clone()));
-        assert_eq!(history.redo(&abc), None);
+        steps.note(&a, true);
+        steps.note(&ab, true);
+        assert_eq!(steps.undo(&abc), Some(a.clone()));
+        assert_eq!(steps.undo(&a), None);
+        assert_eq!(steps.redo(&a), Some(abc.clone()));
+        assert_eq!(steps.redo(&abc), None);
     }
 
     #[test]
     fn a_change_forgets_what_was_undone() {
-        let mut history = History::default();
+        let mut steps = UndoSteps::default();
         let (a, b, c) = (asking("a"), asking("b"), asking("c"));
-        history.note(&a, false);
-        assert_eq!(history.undo(&b), Some(a.clone()));
-        history.note(&a, false);
-        assert_eq!(history.redo(&c), None);
+        steps.note(&a, false);
+        assert_eq!(steps.undo(&b), Some(a.clone()));
+        steps.note(&a, false);
+        assert_eq!(steps.redo(&c), None);
     }
 }

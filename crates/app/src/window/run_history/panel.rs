@@ -10,7 +10,7 @@ use egui::{
 use super::comparison::paint_letter;
 use super::lanes::{Place, lay_out};
 use super::node::{Node, ago, seconds};
-use super::{BUDGETS, LineageCommand};
+use super::{BUDGETS, RunHistoryCommand};
 use crate::window::command::Command;
 use crate::window::controls::{empty_state, heading, muted, quiet_button, text_button};
 use crate::window::view::View;
@@ -22,7 +22,7 @@ const PICTURE: egui::Vec2 = vec2(66.0, 42.0);
 const DOT: f32 = 4.5;
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
-    if !view.state.lineage.open {
+    if !view.state.run_history.open {
         return;
     }
     let width = if ui.ctx().content_rect().width() < 1180.0 {
@@ -44,7 +44,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         padded(ui, |ui| head(ui, view));
         trouble(ui, view);
         let foot = 40.0
-            + if view.state.lineage.marked.is_empty() {
+            + if view.state.run_history.marked.is_empty() {
                 0.0
             } else {
                 40.0
@@ -55,7 +55,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         );
         ui.allocate_ui(room, |ui| {
             ui.set_min_size(room);
-            if view.state.lineage.nodes.is_empty() {
+            if view.state.run_history.nodes.is_empty() {
                 padded(ui, |ui| nothing_yet(ui, view));
             } else {
                 tree(ui, view);
@@ -77,7 +77,7 @@ fn padded(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 fn head(ui: &mut Ui, view: &mut View<'_>) {
     let size = vec2(ui.available_width(), 24.0);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-        let count = view.state.lineage.nodes.len();
+        let count = view.state.run_history.nodes.len();
         let of = match count {
             0 => String::new(),
             1 => "1 run".to_string(),
@@ -92,13 +92,13 @@ fn head(ui: &mut Ui, view: &mut View<'_>) {
             .accessible_name("Close the history")
             .clicked()
         {
-            view.push(Command::Lineage(LineageCommand::Toggle));
+            view.push(Command::RunHistory(RunHistoryCommand::Toggle));
         }
     });
 }
 
 fn trouble(ui: &mut Ui, view: &mut View<'_>) {
-    let newer = view.state.lineage.newer;
+    let newer = view.state.run_history.newer;
     if newer > 0 {
         let runs = if newer == 1 {
             "1 run was"
@@ -114,7 +114,7 @@ fn trouble(ui: &mut Ui, view: &mut View<'_>) {
             );
         });
     }
-    let Some(sentence) = view.state.lineage.trouble.clone() else {
+    let Some(sentence) = view.state.run_history.trouble.clone() else {
         return;
     };
     egui::Frame::new()
@@ -127,7 +127,7 @@ fn trouble(ui: &mut Ui, view: &mut View<'_>) {
                 .accessible_name("Dismiss the history's message")
                 .clicked()
             {
-                view.push(Command::Lineage(LineageCommand::DismissTrouble));
+                view.push(Command::RunHistory(RunHistoryCommand::DismissTrouble));
             }
         });
 }
@@ -147,7 +147,7 @@ fn nothing_yet(ui: &mut Ui, view: &mut View<'_>) {
 }
 
 fn tree(ui: &mut Ui, view: &mut View<'_>) {
-    let nodes = &view.state.lineage.nodes;
+    let nodes = &view.state.run_history.nodes;
     let named: Vec<(&str, Option<&str>)> = nodes
         .iter()
         .map(|n| (n.id.as_str(), n.parent.as_deref()))
@@ -184,7 +184,7 @@ fn tree(ui: &mut Ui, view: &mut View<'_>) {
                 bead(
                     ui,
                     view,
-                    &view.state.lineage.nodes[place.node],
+                    &view.state.run_history.nodes[place.node],
                     dot(row, place.lane),
                 );
             }
@@ -218,16 +218,16 @@ fn line(ui: &Ui, view: &View<'_>, from: Pos2, to: Pos2) {
 /// Filled on screen, hollow where the result is no longer kept.
 fn bead(ui: &Ui, view: &View<'_>, node: &Node, at: Pos2) {
     let theme = view.theme;
-    let lineage = &view.state.lineage;
+    let run_history = &view.state.run_history;
     let painter = ui.painter();
-    let colour = match lineage.current.as_ref() == Some(&node.id) {
+    let colour = match run_history.current.as_ref() == Some(&node.id) {
         true => theme.selection,
         false => theme.muted,
     };
     painter.circle_filled(at, DOT + 2.0, theme.panel);
-    if let Some(side) = lineage.marked.iter().position(|m| *m == node.id) {
+    if let Some(side) = run_history.marked.iter().position(|m| *m == node.id) {
         paint_letter(ui, view, Rect::from_center_size(at, vec2(16.0, 16.0)), side);
-    } else if lineage.is_kept(node) {
+    } else if run_history.is_kept(node) {
         painter.circle_filled(at, DOT, colour);
     } else {
         painter.circle_stroke(at, DOT - 0.75, Stroke::new(1.5, colour));
@@ -237,12 +237,12 @@ fn bead(ui: &Ui, view: &View<'_>, node: &Node, at: Pos2) {
 fn run(ui: &mut Ui, view: &mut View<'_>, place: Place, rail: f32, now: u64) {
     let theme = view.theme;
     let state = view.state;
-    let lineage = &state.lineage;
-    let node = &lineage.nodes[place.node];
-    let current = lineage.current.as_ref() == Some(&node.id);
-    let mark = lineage.marked.iter().position(|m| *m == node.id);
-    let kept = lineage.is_kept(node);
-    let loading = lineage.loading.as_ref() == Some(&node.id);
+    let run_history = &state.run_history;
+    let node = &run_history.nodes[place.node];
+    let current = run_history.current.as_ref() == Some(&node.id);
+    let mark = run_history.marked.iter().position(|m| *m == node.id);
+    let kept = run_history.is_kept(node);
+    let loading = run_history.loading.as_ref() == Some(&node.id);
     let size = vec2(ui.available_width(), ROW);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let when = ago(node.made, now);
@@ -328,7 +328,9 @@ fn run(ui: &mut Ui, view: &mut View<'_>, place: Place, rail: f32, now: u64) {
         .on_hover_cursor(egui::CursorIcon::PointingHand)
         .on_hover_text(hover);
     if response.clicked() {
-        view.push(Command::Lineage(LineageCommand::BringBack(node.id.clone())));
+        view.push(Command::RunHistory(RunHistoryCommand::BringBack(
+            node.id.clone(),
+        )));
     }
 }
 
@@ -368,7 +370,7 @@ fn act(
         .on_hover_text("Set two runs against each other")
         .clicked()
     {
-        view.push(Command::Lineage(LineageCommand::Mark(id.clone())));
+        view.push(Command::RunHistory(RunHistoryCommand::Mark(id.clone())));
     }
     let pin = if pinned {
         format!("Unpin “{change}”")
@@ -380,17 +382,17 @@ fn act(
         .on_hover_text("Keep its result whatever room others need")
         .clicked()
     {
-        view.push(Command::Lineage(LineageCommand::Pin(id)));
+        view.push(Command::RunHistory(RunHistoryCommand::Pin(id)));
     }
 }
 
 /// The two runs that are set against each other.
 fn marked(ui: &mut Ui, view: &mut View<'_>) {
-    let lineage = &view.state.lineage;
-    if lineage.marked.is_empty() {
+    let run_history = &view.state.run_history;
+    if run_history.marked.is_empty() {
         return;
     }
-    let both = lineage.marked.len() == 2;
+    let both = run_history.marked.len() == 2;
     let frame = egui::Frame::new()
         .fill(view.theme.raised)
         .inner_margin(Margin::symmetric(theme::PAD, 6));
@@ -408,7 +410,7 @@ fn marked(ui: &mut Ui, view: &mut View<'_>) {
                 let button = egui::Button::new("Compare").min_size(vec2(0.0, 24.0));
                 let response = ui.add_enabled(both, button);
                 if response.accessible_name("Compare the two runs").clicked() {
-                    view.push(Command::Lineage(LineageCommand::Compare));
+                    view.push(Command::RunHistory(RunHistoryCommand::Compare));
                 }
             });
         });
@@ -417,8 +419,8 @@ fn marked(ui: &mut Ui, view: &mut View<'_>) {
 
 /// How much room the results take, and may.
 fn room_line(ui: &mut Ui, view: &mut View<'_>) {
-    let lineage = &view.state.lineage;
-    let (bytes, budget) = (lineage.bytes, lineage.budget);
+    let run_history = &view.state.run_history;
+    let (bytes, budget) = (run_history.bytes, run_history.budget);
     let size = vec2(ui.available_width(), 24.0);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         muted(ui, view.theme, format!("{} of", words::bytes(bytes)));
@@ -433,7 +435,7 @@ fn room_line(ui: &mut Ui, view: &mut View<'_>) {
             for choice in BUDGETS {
                 let row = egui::Button::selectable(choice == budget, budget_words(choice));
                 if ui.add(row).clicked() {
-                    view.push(Command::Lineage(LineageCommand::Budget(choice)));
+                    view.push(Command::RunHistory(RunHistoryCommand::Budget(choice)));
                 }
             }
             ui.separator();
@@ -442,7 +444,7 @@ fn room_line(ui: &mut Ui, view: &mut View<'_>) {
                 .on_hover_text("Takes every run out of it that is not pinned, with its result")
                 .clicked()
             {
-                view.push(Command::Lineage(LineageCommand::Clear));
+                view.push(Command::RunHistory(RunHistoryCommand::Clear));
             }
         });
     });

@@ -10,7 +10,7 @@ use whyfinder_worker::Request;
 use super::comparing::Comparison;
 use super::keeper::{Keeper, News, Task};
 use super::node::Node;
-use super::{Compared, LineageCommand, Purpose, Waiting};
+use super::{Compared, Purpose, RunHistoryCommand, Waiting};
 use crate::maps::Cell;
 use crate::window::application::Application;
 use crate::window::images::results::MapResult;
@@ -21,55 +21,59 @@ impl Application {
     #[must_use]
     pub fn keeping_history_in(mut self, ctx: &Context, folder: PathBuf) -> Self {
         let wake = ctx.clone();
-        let budget = self.state.lineage.budget;
-        self.lineage.keeper = Keeper::spawn(folder, budget, move || wake.request_repaint());
+        let budget = self.state.run_history.budget;
+        self.run_history.keeper = Keeper::spawn(folder, budget, move || wake.request_repaint());
         self.ask_keeper(Task::Load);
         self
     }
 
     fn ask_keeper(&self, task: Task) {
-        if let Some(keeper) = &self.lineage.keeper {
+        if let Some(keeper) = &self.run_history.keeper {
             keeper.ask(task);
         }
     }
 
-    pub(in crate::window) fn apply_lineage(&mut self, ctx: &Context, command: LineageCommand) {
+    pub(in crate::window) fn apply_run_history(
+        &mut self,
+        ctx: &Context,
+        command: RunHistoryCommand,
+    ) {
         match command {
-            LineageCommand::Toggle => {
-                self.state.lineage.open ^= true;
-                if self.state.lineage.open {
+            RunHistoryCommand::Toggle => {
+                self.state.run_history.open ^= true;
+                if self.state.run_history.open {
                     // Another window may have added to it.
                     self.ask_keeper(Task::Load);
                 }
             }
-            LineageCommand::BringBack(id) => self.bring_back(ctx, &id),
-            LineageCommand::Mark(id) => self.mark(id),
-            LineageCommand::Compare => self.compare_marked(ctx),
-            LineageCommand::ShowDifference(on) => {
-                if let Some(compared) = &mut self.state.lineage.compared {
+            RunHistoryCommand::BringBack(id) => self.bring_back(ctx, &id),
+            RunHistoryCommand::Mark(id) => self.mark(id),
+            RunHistoryCommand::Compare => self.compare_marked(ctx),
+            RunHistoryCommand::ShowDifference(on) => {
+                if let Some(compared) = &mut self.state.run_history.compared {
                     compared.difference = on;
                 }
             }
-            LineageCommand::CloseComparison => self.state.lineage.compared = None,
-            LineageCommand::Pin(id) => {
-                let nodes = &mut self.state.lineage.nodes;
+            RunHistoryCommand::CloseComparison => self.state.run_history.compared = None,
+            RunHistoryCommand::Pin(id) => {
+                let nodes = &mut self.state.run_history.nodes;
                 if let Some(node) = nodes.iter_mut().find(|n| n.id == id) {
                     node.pinned ^= true;
                     let node = Box::new(node.clone());
                     self.ask_keeper(Task::Rewrite(node));
                 }
             }
-            LineageCommand::Budget(bytes) => {
-                self.state.lineage.budget = bytes;
+            RunHistoryCommand::Budget(bytes) => {
+                self.state.run_history.budget = bytes;
                 self.ask_keeper(Task::Budget(bytes));
             }
-            LineageCommand::Clear => self.clear_history(),
-            LineageCommand::DismissTrouble => self.state.lineage.trouble = None,
+            RunHistoryCommand::Clear => self.clear_history(),
+            RunHistoryCommand::DismissTrouble => self.state.run_history.trouble = None,
         }
     }
 
     fn mark(&mut self, id: String) {
-        let marked = &mut self.state.lineage.marked;
+        let marked = &mut self.state.run_history.marked;
         match marked.iter().position(|m| *m == id) {
             Some(at) => {
                 marked.remove(at);
@@ -82,17 +86,17 @@ impl Application {
     }
 
     fn clear_history(&mut self) {
-        let lineage = &mut self.state.lineage;
-        let (stay, go): (Vec<Node>, Vec<Node>) = std::mem::take(&mut lineage.nodes)
+        let run_history = &mut self.state.run_history;
+        let (stay, go): (Vec<Node>, Vec<Node>) = std::mem::take(&mut run_history.nodes)
             .into_iter()
             .partition(|n| n.pinned);
-        lineage.nodes = stay;
-        lineage.marked.clear();
-        lineage.compared = None;
-        let there = |id: &String| lineage.nodes.iter().any(|n| n.id == *id);
-        lineage.current = lineage.current.take().filter(there);
+        run_history.nodes = stay;
+        run_history.marked.clear();
+        run_history.compared = None;
+        let there = |id: &String| run_history.nodes.iter().any(|n| n.id == *id);
+        run_history.current = run_history.current.take().filter(there);
         let ids = go.into_iter().map(|n| n.id).collect();
-        let budget = lineage.budget;
+        let budget = run_history.budget;
         self.ask_keeper(Task::Remove(ids));
         // What no run shows any more is of no use.
         self.ask_keeper(Task::Budget(0));
@@ -100,17 +104,17 @@ impl Application {
     }
 
     fn compare_marked(&mut self, ctx: &Context) {
-        let [first, second] = &self.state.lineage.marked[..] else {
+        let [first, second] = &self.state.run_history.marked[..] else {
             return;
         };
         let nodes = [first.clone(), second.clone()];
         let difference = self
             .state
-            .lineage
+            .run_history
             .compared
             .as_ref()
             .is_some_and(|c| c.difference);
-        self.state.lineage.compared = Some(Compared {
+        self.state.run_history.compared = Some(Compared {
             nodes: nodes.clone(),
             difference,
             what: None,
@@ -121,8 +125,8 @@ impl Application {
 
     fn bring_back(&mut self, ctx: &Context, id: &str) {
         self.remember_view();
-        self.state.lineage.compared = None;
-        self.state.lineage.loading = Some(id.to_string());
+        self.state.run_history.compared = None;
+        self.state.run_history.loading = Some(id.to_string());
         self.want(ctx, Purpose::BringBack(id.to_string()));
     }
 
@@ -132,37 +136,37 @@ impl Application {
             Purpose::BringBack(id) => vec![id.clone()],
             Purpose::Compare(nodes) => nodes.to_vec(),
         };
-        let nodes = ids.iter().filter_map(|id| self.state.lineage.node(id));
+        let nodes = ids.iter().filter_map(|id| self.state.run_history.node(id));
         let keys: Vec<String> = nodes
             .flat_map(|node| node.results.iter().map(|r| r.key.clone()))
             .collect();
         let remembered: Option<Vec<Arc<Outcome>>> = keys
             .iter()
-            .map(|key| self.lineage.remembered(key))
+            .map(|key| self.run_history.remembered(key))
             .collect();
         if let Some(outcomes) = remembered {
             self.take_wanted(ctx, purpose, Ok(outcomes));
             return;
         }
-        if self.lineage.keeper.is_none() {
+        if self.run_history.keeper.is_none() {
             let gone = "Its result is no longer kept; run it again.".to_string();
             self.take_wanted(ctx, purpose, Err(gone));
             return;
         }
-        self.lineage.ticket += 1;
-        let ticket = self.lineage.ticket;
-        self.lineage.waiting.push(Waiting { ticket, purpose });
+        self.run_history.ticket += 1;
+        let ticket = self.run_history.ticket;
+        self.run_history.waiting.push(Waiting { ticket, purpose });
         self.ask_keeper(Task::Fetch { ticket, keys });
     }
 
     /// Takes what has come from the disk.
     pub(in crate::window) fn take_history_news(&mut self, ctx: &Context) {
-        while let Some(news) = self.lineage.keeper.as_ref().and_then(Keeper::news) {
+        while let Some(news) = self.run_history.keeper.as_ref().and_then(Keeper::news) {
             match news {
                 News::Loaded(found) => {
-                    let lineage = &mut self.state.lineage;
+                    let run_history = &mut self.state.run_history;
                     // What is changed here may not be written yet.
-                    let known: Vec<Node> = std::mem::take(&mut lineage.nodes);
+                    let known: Vec<Node> = std::mem::take(&mut run_history.nodes);
                     let mut nodes = known;
                     for node in found.nodes {
                         if nodes.iter().all(|n| n.id != node.id) {
@@ -170,18 +174,18 @@ impl Application {
                         }
                     }
                     nodes.sort_by(|a, b| a.id.cmp(&b.id));
-                    lineage.nodes = nodes;
-                    lineage.newer = found.newer;
+                    run_history.nodes = nodes;
+                    run_history.newer = found.newer;
                 }
                 News::Shelf(shelf) => {
-                    let lineage = &mut self.state.lineage;
-                    lineage.bytes = shelf.bytes;
-                    lineage.kept = shelf.keys;
-                    lineage.kept.extend(self.lineage.in_memory());
+                    let run_history = &mut self.state.run_history;
+                    run_history.bytes = shelf.bytes;
+                    run_history.kept = shelf.keys;
+                    run_history.kept.extend(self.run_history.in_memory());
                 }
-                News::Trouble(sentence) => self.state.lineage.trouble = Some(sentence),
+                News::Trouble(sentence) => self.state.run_history.trouble = Some(sentence),
                 News::Fetched { ticket, outcomes } => {
-                    let waiting = &mut self.lineage.waiting;
+                    let waiting = &mut self.run_history.waiting;
                     if let Some(at) = waiting.iter().position(|w| w.ticket == ticket) {
                         let waiting = waiting.remove(at);
                         self.take_wanted(ctx, waiting.purpose, outcomes);
@@ -200,24 +204,24 @@ impl Application {
         match purpose {
             Purpose::BringBack(id) => {
                 // A later click may have asked for another one.
-                if self.state.lineage.loading.as_ref() != Some(&id) {
+                if self.state.run_history.loading.as_ref() != Some(&id) {
                     return;
                 }
-                self.state.lineage.loading = None;
-                if let Some(node) = self.state.lineage.node(&id).cloned() {
+                self.state.run_history.loading = None;
+                if let Some(node) = self.state.run_history.node(&id).cloned() {
                     self.show_node(ctx, &node, outcomes);
                 }
             }
             Purpose::Compare(nodes) => {
-                let lineage = &self.state.lineage;
-                let first = lineage.node(&nodes[0]).map_or(0, |n| n.results.len());
+                let run_history = &self.state.run_history;
+                let first = run_history.node(&nodes[0]).map_or(0, |n| n.results.len());
                 let what = outcomes.and_then(|outcomes| {
                     let (a, b) = outcomes
                         .split_at_checked(first)
                         .ok_or("One of the runs is gone.")?;
                     Ok(Arc::new(Comparison::of(a, b)))
                 });
-                if let Some(compared) = &mut self.state.lineage.compared
+                if let Some(compared) = &mut self.state.run_history.compared
                     && compared.nodes == nodes
                 {
                     compared.what = Some(what);
@@ -242,21 +246,21 @@ impl Application {
         self.pending_images.clear();
         self.asked.clear();
         self.change(node.question.clone(), false);
-        self.history.pause();
+        self.undo_steps.pause();
         self.state.scene = None;
         self.state.file = None;
         self.state.notice = None;
         self.state.gallery_open = false;
-        self.state.lineage.current = Some(node.id.clone());
+        self.state.run_history.current = Some(node.id.clone());
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,
             Err(sentence) => {
-                self.state.lineage.trouble = Some(sentence);
+                self.state.run_history.trouble = Some(sentence);
                 Vec::new()
             }
         };
         for (kept, outcome) in node.results.iter().zip(&outcomes) {
-            self.lineage.remember(&kept.key, outcome);
+            self.run_history.remember(&kept.key, outcome);
             self.state.finished.keep(outcome);
         }
         self.last_job += 1;

@@ -1,0 +1,180 @@
+//! Two causal effect maps: beside each other with one range of colours, or one minus the other.
+
+use egui::{Rect, Ui, pos2, vec2};
+use whyfinder_experiment::Field;
+
+use super::Compared;
+use super::comparing::{MapSide, Maps};
+use super::comparison::{
+    BAR, GAP, HEADING, cannot, difference_bar, difference_heading, extent_of, side_heading, within,
+};
+use crate::maps::look::DataKey;
+use crate::maps::{EffectMap, EffectScale, effect_map};
+use crate::window::images::round_extent;
+use crate::window::view::View;
+
+/// The line that reads out a map, and the room above it, points.
+const READ: f32 = 24.0;
+
+pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: &[Maps]) {
+    let room = ui.available_rect_before_wrap();
+    let below = Rect::from_min_size(
+        pos2(room.left(), room.bottom() - BAR),
+        vec2(room.width().min(420.0), BAR),
+    );
+    let above = Rect::from_min_max(room.min, pos2(room.right(), below.top() - 4.0));
+    let rows = maps.len().max(1) as f32;
+    let most = ((above.height() - (rows - 1.0) * GAP) / rows).floor();
+    // No higher than a picture can use, so that what is read out stands below it.
+    let width = match compared.difference {
+        true => above.width(),
+        false => (above.width() - GAP) / 2.0,
+    };
+    let aspect = maps
+        .iter()
+        .map(|m| m.sides[0].size)
+        .fold(0f32, |most, [w, h]| most.max(h as f32 / w.max(1) as f32));
+    let height = (width * aspect + HEADING + READ).ceil().min(most);
+    let bottom = above.top() + rows * height + (rows - 1.0) * GAP;
+    let below = below.translate(vec2(0.0, bottom + 4.0 - below.top()));
+    let shown: Vec<&Field> = maps
+        .iter()
+        .flat_map(|m| match (&m.difference, compared.difference) {
+            (Ok(field), true) => vec![field],
+            (Err(_), true) => Vec::new(),
+            (_, false) => m.sides.iter().map(|s| &s.field).collect(),
+        })
+        .collect();
+    let signed = compared.difference || maps.iter().any(|m| m.sides.iter().any(|s| s.signed));
+    let default = match compared.difference {
+        true => extent_of(shown.iter().copied()),
+        false => round_extent(outside_regions(maps)),
+    };
+    let flipped = view.state.images.flipped;
+    let range = &mut view.maps.compared;
+    let range = match compared.difference {
+        true => &mut range.difference_range,
+        false => &mut range.range,
+    };
+    let scale = EffectScale {
+        extent: range.extent(default),
+        signed,
+        flipped,
+    };
+    let label = if compared.difference {
+        "difference"
+    } else {
+        "both runs"
+    };
+    if !shown.is_empty() {
+        let look = view.look;
+        within(ui, below, "bar", |ui| {
+            difference_bar(
+                ui,
+                look,
+                label,
+                "dB",
+                default,
+                shown.iter().copied(),
+                range,
+                flipped,
+            );
+        });
+    }
+    for (row, pair) in maps.iter().enumerate() {
+        let top = above.top() + row as f32 * (height + GAP);
+        let place = Rect::from_min_size(pos2(above.left(), top), vec2(above.width(), height));
+        if compared.difference {
+            within(ui, place, ("difference", row), |ui| {
+                match &pair.difference {
+                    Ok(field) => {
+                        let caution = match (maps.len() > 1, &pair.caution) {
+                            (true, Some(caution)) => Some(format!("{} · {caution}", pair.name)),
+                            (true, None) => Some(pair.name.clone()),
+                            (false, caution) => caution.clone(),
+                        };
+                        difference_heading(ui, view, compared, caution.as_deref());
+                        let key = format!("{row}-difference-{:?}", compared.nodes);
+                        map(
+                            ui,
+                            view,
+                            &key,
+                            &pair.sides[1],
+                            field,
+                            scale,
+                            "Difference of effects",
+                        );
+                    }
+                    Err(sentence) => cannot(ui, view, "No difference", sentence),
+                }
+            });
+            continue;
+        }
+        let width = ((place.width() - GAP) / 2.0).floor();
+        for (side, of) in pair.sides.iter().enumerate() {
+            let left = place.left() + side as f32 * (width + GAP);
+            let place = Rect::from_min_size(pos2(left, place.top()), vec2(width, height));
+            within(ui, place, ("map", row, side), |ui| {
+                let note = if maps.len() > 1 { of.name.as_str() } else { "" };
+                side_heading(ui, view, compared, side, note);
+                let key = format!("{row}-{}", compared.nodes[side]);
+                let label = format!("Effects, run {}", ["A", "B"][side]);
+                map(ui, view, &key, of, &of.field, scale, &label);
+            });
+        }
+    }
+}
+
+/// The largest value of all maps; the region's own blocks apart, which would outshine all others.
+fn outside_regions(maps: &[Maps]) -> f32 {
+    let mut largest = 0f32;
+    for side in maps.iter().flat_map(|m| &m.sides) {
+        let cols = side.field.axes.get(1).map_or(1, |a| a.len()).max(1);
+        for (i, value) in side.field.values.iter().enumerate() {
+            let own = side.of_blocks
+                && side.region.is_some_and(|r| {
+                    crate::window::images::results::touches(r, i / cols, i % cols, side.cell)
+                });
+            if value.is_finite() && !own {
+                largest = largest.max(value.abs());
+            }
+        }
+    }
+    largest
+}
+
+fn map(
+    ui: &mut Ui,
+    view: &mut View<'_>,
+    key: &str,
+    side: &MapSide,
+    field: &Field,
+    scale: EffectScale,
+    label: &str,
+) {
+    let data = EffectMap {
+        key: DataKey::new(("compared", key), 0),
+        label,
+        picture: side.picture.as_ref(),
+        size: side.size,
+        cell: side.cell,
+        of_blocks: side.of_blocks,
+        block: side.cell,
+        values: &field.values,
+        stderr: field.effect_errors(),
+        count: None,
+        measured: &field.mask,
+        estimates: None,
+        waiting: false,
+        reachable: side.reachable.as_deref(),
+        unit: if side.signed { "dB" } else { "" },
+        scale,
+        region: None,
+        windows: side.region.as_slice(),
+    };
+    let kept = &mut view.maps.compared;
+    let response = effect_map(ui, view.look, &mut kept.view, &data, kept.block);
+    if let Some(cell) = response.picked {
+        kept.block = Some(cell);
+    }
+}
