@@ -81,6 +81,57 @@ fn strongest(stage: &Stage) -> f32 {
 }
 
 #[test]
+fn a_file_that_somebody_else_has_written_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("fact.toml");
+    let bare = folder.path().join("other");
+    let answers = vec![
+        Answer::Picked(path.clone()),
+        Answer::Picked(bare.clone()),
+        Answer::Picked(folder.path().join("own.toml")),
+    ];
+    let mut stage = window(answers, &folder.path().join("history"));
+    click_containing(&mut stage, FACT);
+    stage.finish();
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    stage.settle();
+    wait(&mut stage, "the file", |s| state(s).file.is_some());
+    let theirs = "# what a colleague has written meanwhile\n";
+    std::fs::write(&path, theirs).expect("writes");
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    stage.settle();
+    stage
+        .window
+        .get_by_label_contains("has changed on the disk");
+    assert_eq!(std::fs::read_to_string(&path).expect("reads"), theirs);
+
+    // The system's dialog knows nothing of the ending that is added to a name.
+    std::fs::write(folder.path().join("other.toml"), theirs).expect("writes");
+    click(&mut stage, "Save as…");
+    wait(&mut stage, "the answer", |s| {
+        state(s)
+            .notice
+            .as_ref()
+            .is_some_and(|n| n.title == "other.toml is there already")
+    });
+    let other = folder.path().join("other.toml");
+    assert_eq!(std::fs::read_to_string(other).expect("reads"), theirs);
+
+    stage
+        .window
+        .key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    stage.settle();
+    wait(&mut stage, "the copy", |s| {
+        state(s)
+            .file
+            .as_ref()
+            .is_some_and(|f| f.path.ends_with("own.toml"))
+    });
+    read_experiment(&folder.path().join("own.toml"), &[]).expect("an experiment");
+    assert_eq!(std::fs::read_to_string(&path).expect("reads"), theirs);
+}
+
+#[test]
 fn a_question_is_saved_opened_again_and_stands_among_the_recent_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("fact");

@@ -16,6 +16,7 @@ mod carry_out;
 mod command_error;
 mod elsewhere;
 mod estimate;
+mod existing;
 mod figure;
 mod gallery;
 mod inspect;

@@ -4,6 +4,7 @@
 //! worker and draws the fields that come back.
 
 pub mod command_line;
+mod in_the_way;
 pub mod maps;
 mod missing_model;
 mod python_script;

@@ -64,22 +64,34 @@ pub(crate) fn stem_of(path: &Path) -> String {
     )
 }
 
+/// What would be written where: the files beside the script, and the script last.
+pub(crate) fn files<'a>(script: &'a Script, path: &Path) -> Vec<(PathBuf, &'a [u8])> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let beside = script.beside.iter();
+    let mut files: Vec<(PathBuf, &[u8])> = beside
+        .map(|file| (folder.join(&file.name), &*file.bytes))
+        .collect();
+    files.push((path.to_path_buf(), script.text.as_bytes()));
+    files
+}
+
 /// Writes the files beside the script, then the script, each whole or not at all; gives their paths, the script's last.
 ///
 /// # Errors
 /// If one cannot be written; files that were there stay as they were.
 pub(crate) fn save(script: &Script, path: &Path) -> Result<Vec<PathBuf>, ExperimentError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
     let mut written = Vec::new();
-    for file in &script.beside {
-        let at = folder.join(&file.name);
+    for (at, bytes) in files(script, path) {
+        let is_script = at == path;
         // Weights are large, and often there already.
-        if !std::fs::read(&at).is_ok_and(|there| there == *file.bytes) {
-            write_whole(&at, "write what the script reads", &file.bytes)?;
+        if is_script || !std::fs::read(&at).is_ok_and(|there| there == bytes) {
+            let what = match is_script {
+                true => "write the script",
+                false => "write what the script reads",
+            };
+            write_whole(&at, what, bytes)?;
         }
         written.push(at);
     }
-    write_whole(path, "write the script", script.text.as_bytes())?;
-    written.push(path.to_path_buf());
     Ok(written)
 }

@@ -190,6 +190,7 @@ fn a_run_that_fails_leaves_the_former_result_as_it_was() {
         "run.toml",
         "--out",
         "out",
+        "--force",
         "--set",
         "run.sites=blocks.9.hook_resid_post",
     ];

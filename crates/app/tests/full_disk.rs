@@ -146,22 +146,75 @@ fn a_folder_of_the_files_name_is_not_replaced() {
 }
 
 #[test]
-fn a_file_that_exists_is_replaced_as_a_whole() {
+fn a_name_that_exists_is_a_sentence_and_the_old_file_stays() {
     let folder = made();
-    for name in ["figure.svg", "script.py"] {
-        fs::write(folder.path().join(name), "x".repeat(5_000_000)).expect("writes");
+    let at = |name: &str| folder.path().join(name);
+    // Made from the same result they would be the same, and are written.
+    for words in WRITERS {
+        let said = whyfinder(folder.path(), words);
+        assert_eq!(said.code, 0, "{words:?}: {}", said.err);
     }
-    for words in [WRITERS[2], WRITERS[5]] {
-        assert_eq!(whyfinder(folder.path(), words).code, 0);
+    let kept = "x".repeat(5_000_000);
+    for words in &WRITERS[1..] {
+        let name = words[words.len() - 1];
+        fs::write(at(name), &kept).expect("writes");
+        let before = contents(folder.path());
+        let said = whyfinder(folder.path(), words);
+        let complaint = said.complaint(2);
+        assert!(
+            complaint.contains("--force") && complaint.ends_with(name),
+            "{complaint}"
+        );
+        assert_eq!(contents(folder.path()), before);
+        let said = whyfinder(folder.path(), &[words, &["--force"][..]].concat());
+        assert_eq!(said.code, 0, "{}", said.err);
+        let new = fs::read(at(name)).expect("reads");
+        assert_ne!(new, kept.as_bytes(), "{name}");
     }
-    let svg = fs::read_to_string(folder.path().join("figure.svg")).expect("reads");
-    assert!(
-        svg.ends_with("</svg>\n") || svg.ends_with("</svg>"),
-        "{}",
-        svg.len()
-    );
-    let script = fs::read_to_string(folder.path().join("script.py")).expect("reads");
+    let svg = fs::read_to_string(at("figure.svg")).expect("reads");
+    assert!(svg.trim_end().ends_with("</svg>"), "{}", svg.len());
+    let script = fs::read_to_string(at("script.py")).expect("reads");
     assert!(script.ends_with("    main()\n"));
+}
+
+#[test]
+fn what_lies_beside_a_script_is_not_replaced() {
+    let folder = made();
+    let at = |name: &str| folder.path().join(name);
+    let network = "instrument = \"restore\"\nmodel = \"demo:denoise\"\n\
+        [input]\ntruth = \"picture:leaves-1\"\nsigma = 50\n";
+    fs::write(at("restore.toml"), network).expect("writes");
+    fs::write(at("denoise.safetensors"), "a person's own weights").expect("writes");
+    let words = ["script", "restore.toml", "--out", "restore.py"];
+    let said = whyfinder(folder.path(), &words);
+    let complaint = said.complaint(2);
+    assert!(complaint.ends_with("denoise.safetensors"), "{complaint}");
+    assert!(!at("restore.py").exists(), "nothing of it is written");
+    let own = fs::read_to_string(at("denoise.safetensors")).expect("reads");
+    assert_eq!(own, "a person's own weights");
+    let said = whyfinder(folder.path(), &[&words[..], &["--force"]].concat());
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        fs::metadata(at("denoise.safetensors"))
+            .expect("there")
+            .len()
+            > 10_000
+    );
+}
+
+#[test]
+fn a_result_of_another_experiment_is_not_replaced() {
+    let folder = made();
+    let before = contents(folder.path());
+    let words = ["run", "trace.toml", "--out", "out", "--set", "seed=4"];
+    let said = whyfinder(folder.path(), &words);
+    let complaint = said.complaint(2);
+    assert!(complaint.contains("another experiment"), "{complaint}");
+    assert_eq!(contents(folder.path()), before);
+    let said = whyfinder(folder.path(), &[&words[..], &["--force"]].concat());
+    assert_eq!(said.code, 0, "{}", said.err);
+    let result = whyfinder_experiment::read_result(&folder.path().join("out")).expect("whole");
+    assert_eq!(result.experiment.seed, 4);
 }
 
 #[test]

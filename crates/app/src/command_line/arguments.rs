@@ -70,6 +70,16 @@ pub(crate) struct Run {
     /// Results and progress as JSON, one object per line
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) over: Over,
+}
+
+/// What becomes of files that are there.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Over {
+    /// Replaces files that are there and hold something else
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -200,6 +210,8 @@ pub(crate) struct Figure {
     #[arg(long, value_name = "FIGURE")]
     pub(crate) like: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) over: Over,
+    #[command(flatten)]
     pub(crate) elsewhere: Elsewhere,
 }
 
@@ -229,6 +241,8 @@ pub(crate) struct Script {
     /// Which of a figure's results, counted from 1
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) source: usize,
+    #[command(flatten)]
+    pub(crate) over: Over,
 }
 
 #[derive(Debug, Args)]
@@ -250,6 +264,8 @@ pub(crate) struct Gallery {
     /// Where its result and its pictures go; made if it is not there
     #[arg(long, value_name = "DIR", requires = "name")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) over: Over,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use whyfinder_figure::{
 use super::arguments;
 use super::command_error::CommandError;
 use super::elsewhere::{asked, read_answer};
+use super::existing;
 use super::say::say;
 
 /// Dots per inch of a PNG: fewer show nothing, more no printer has.
@@ -68,7 +69,9 @@ pub(crate) fn figure(arguments: &arguments::Figure) -> Result<(), CommandError> 
     for notice in figure.notices() {
         eprintln!("{notice}");
     }
-    save(out, &figure.bytes(format, arguments.dpi)?)?;
+    let bytes = figure.bytes(format, arguments.dpi)?;
+    existing::check([(out.as_path(), bytes.as_slice())], arguments.over.force)?;
+    save(out, &bytes)?;
     let [width, height] = figure.size().map(|points| points * 2.54 / 72.0);
     say(format!(
         "Wrote {} ({width:.1} x {height:.1} cm)",

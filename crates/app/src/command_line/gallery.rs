@@ -8,6 +8,7 @@ use whyfinder_worker::{Worker, WorkerOptions};
 use super::arguments;
 use super::carry_out::measure;
 use super::command_error::CommandError;
+use super::existing;
 use super::out_folder;
 use super::pictures;
 use super::progress::ProgressLine;
@@ -33,7 +34,9 @@ pub(crate) fn gallery(arguments: &arguments::Gallery) -> Result<(), CommandError
             names.join(", ")
         )));
     };
+    let force = arguments.over.force;
     out_folder::check(out)?;
+    existing::check_result(out, &scene.experiment, force)?;
     let worker = Worker::spawn(WorkerOptions::default());
     let progress = ProgressLine::new(false);
     let outcome = measure(&worker, scene.experiment.clone(), &progress)?;
@@ -42,7 +45,7 @@ pub(crate) fn gallery(arguments: &arguments::Gallery) -> Result<(), CommandError
     say(as_text(&outcome))?;
     say(format!("Wrote {}", out.join("result.npz").display()))?;
     say(format!("Wrote {}", out.join("result.json").display()))?;
-    for path in pictures::draw(&outcome, out, scene.name)? {
+    for path in pictures::draw(&outcome, out, scene.name, force)? {
         say(format!("Wrote {}", path.display()))?;
     }
     Ok(())
@@ -62,7 +65,7 @@ pub(crate) fn draw_all(folder: &Path) -> Result<(), CommandError> {
         let progress = ProgressLine::new(false);
         let outcome = measure(&worker, experiment, &progress)?;
         drop(progress);
-        for path in pictures::draw(&outcome, folder, name)? {
+        for path in pictures::draw(&outcome, folder, name, false)? {
             say(format!("Wrote {}", path.display()))?;
         }
     }

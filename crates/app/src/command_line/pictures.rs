@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use whyfinder_experiment::Outcome;
-use whyfinder_figure::{Description, Figure, Format, Length, Panel, Source, default_views, save};
+use whyfinder_figure::{
+    Description, Figure, Format, Length, Panel, Source, default_views, open_origin, save,
+};
 
 use super::command_error::CommandError;
+use super::existing;
 
 /// Dots per inch of a picture beside an SVG.
 const DPI: f32 = 220.0;
@@ -13,11 +16,12 @@ const DPI: f32 = 220.0;
 /// Draws an outcome into `FOLDER/NAME.svg` and `FOLDER/NAME.png`, each whole or not at all, and says where.
 ///
 /// # Errors
-/// If there is nothing in it to draw, or a file cannot be written.
+/// If there is nothing in it to draw, or a file cannot be written or is none of ours.
 pub(crate) fn draw(
     outcome: &Outcome,
     folder: &Path,
     name: &str,
+    force: bool,
 ) -> Result<[PathBuf; 2], CommandError> {
     let description = Description {
         width: Length::DOUBLE,
@@ -34,6 +38,9 @@ pub(crate) fn draw(
     let paths = formats.map(|format| folder.join(format!("{name}.{}", format.ending())));
     for (path, format) in paths.iter().zip(formats) {
         let bytes = figure.bytes(format, DPI).map_err(CommandError::failed)?;
+        // Drawn again, a scene's picture differs in its date.
+        let is_own = open_origin(path).is_ok();
+        existing::check([(path.as_path(), bytes.as_slice())], force || is_own)?;
         save(path, &bytes).map_err(CommandError::failed)?;
     }
     Ok(paths)

@@ -11,6 +11,7 @@ use whyfinder_worker::Kept;
 use super::arguments::Run;
 use super::carry_out::{Heard, measure_hearing, worker_keeping};
 use super::command_error::CommandError;
+use super::existing;
 use super::out_folder;
 use super::progress::{ProgressLine, spoken};
 use super::say::say;
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     let experiment = read_experiment(&arguments.experiment, &arguments.settings.set)?;
     refuse_imports(&experiment)?;
     out_folder::check(&arguments.out)?;
+    existing::check_result(&arguments.out, &experiment, arguments.over.force)?;
     let worker = worker_keeping(&arguments.settings.machine, Some(&arguments.out))?;
     let progress = ProgressLine::new(arguments.json);
     let mut kept_in = None;

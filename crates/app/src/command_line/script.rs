@@ -10,8 +10,9 @@ use whyfinder_script::ScriptError;
 
 use super::arguments;
 use super::command_error::CommandError;
+use super::existing;
 use super::say::say;
-use crate::python_script::{Source, save, stem_of};
+use crate::python_script::{Source, files, save, stem_of};
 
 impl From<ScriptError> for CommandError {
     fn from(error: ScriptError) -> Self {
@@ -32,6 +33,10 @@ pub(crate) fn script(arguments: &arguments::Script) -> Result<(), CommandError> 
         }
         return say(script.text.trim_end());
     };
+    existing::check(
+        files(&script, out).iter().map(|(p, b)| (p.as_path(), *b)),
+        arguments.over.force,
+    )?;
     let written = save(&script, out).map_err(CommandError::failed)?;
     let names: Vec<String> = written.iter().map(|p| p.display().to_string()).collect();
     say(format!("Wrote {}", names.join(", ")))

@@ -12,6 +12,7 @@ use super::layout::{Kind, Layout};
 use super::prompt_bar;
 use super::question::{Question, Subject};
 use super::results::{RunResult, TraceResult};
+use super::saving::FileCommand;
 use super::selection::Selection;
 use super::state::{Job, Notice, NoticeAction, Phase};
 
@@ -110,6 +111,7 @@ impl Application {
             NoticeAction::UseTruth(path) => {
                 self.apply(ctx, Command::Image(ImageCommand::OpenTruth(path)));
             }
+            NoticeAction::SaveElsewhere => self.apply_file(ctx, FileCommand::SaveAs),
             NoticeAction::None => {}
         }
     }

@@ -275,7 +275,14 @@ impl Application {
             Ok(format) => (path, format),
             Err(_) => {
                 let name = format!("{}.{}", path.display(), export.format.ending());
-                (PathBuf::from(name), export.format)
+                let path = PathBuf::from(name);
+                if path.exists() {
+                    // The system's dialog has asked about the name without its ending.
+                    self.state.export = None;
+                    self.state.notice = Some(Notice::taken(&path));
+                    return;
+                }
+                (path, export.format)
             }
         };
         let order = Order {

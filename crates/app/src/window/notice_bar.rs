@@ -49,6 +49,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                             let name = words::shortened(&file_name(path), 28);
                             Some(format!("Use {name} as the truth"))
                         }
+                        NoticeAction::SaveElsewhere => Some("Save as…".to_string()),
                         NoticeAction::None => None,
                     };
                     if let Some(label) = action

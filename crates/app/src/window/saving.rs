@@ -1,6 +1,7 @@
 //! Experiments and results as files: opening, saving, and the files used lately.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crossbeam_channel::Receiver;
 use egui::Context;
@@ -38,6 +39,52 @@ pub struct OpenFile {
     pub holds: Option<Experiment>,
     /// Only an experiment is written back; a result or a figure stays what it is.
     pub can_be_written: bool,
+    /// As it was when the window last read or wrote it.
+    pub seen: Option<Stamp>,
+}
+
+/// Tells whether somebody else has written a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// None where there is no file.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = path.metadata().ok()?;
+        Some(Self {
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
+    }
+}
+
+impl Notice {
+    /// Nothing was written, for the system's dialog has asked about the name without its ending.
+    pub(super) fn taken(path: &Path) -> Self {
+        Self {
+            title: format!("{} is there already", file_name(path)),
+            message: format!(
+                "It was not replaced. Choose another name, or this one with its ending. Path: {}",
+                path.display()
+            ),
+            action: NoticeAction::None,
+        }
+    }
+
+    fn changed_underneath(path: &Path) -> Self {
+        Self {
+            title: format!("{} has changed on the disk", file_name(path)),
+            message: format!(
+                "Another program has written it since it was opened here, so nothing was saved. Save this question under \
+                 a name of its own, or open the file again. Path: {}",
+                path.display()
+            ),
+            action: NoticeAction::SaveElsewhere,
+        }
+    }
 }
 
 /// A file used lately.
@@ -140,6 +187,12 @@ impl Application {
             FileCommand::Save => match &self.state.file {
                 Some(file) if file.can_be_written => {
                     let path = file.path.clone();
+                    let now = Stamp::of(&path);
+                    // A file that is gone is written again.
+                    if now.is_some() && now != file.seen {
+                        self.state.notice = Some(Notice::changed_underneath(&path));
+                        return;
+                    }
                     self.save_to(ctx, &path);
                 }
                 _ => self.ask_where_to_save(ctx),
@@ -178,6 +231,11 @@ impl Application {
             let mut name = path.into_os_string();
             name.push(".toml");
             path = PathBuf::from(name);
+            if path.exists() {
+                // The system's dialog has asked about the name without its ending.
+                self.state.notice = Some(Notice::taken(&path));
+                return;
+            }
         }
         let Some(experiment) = self.state.experiment_to_write() else {
             self.nothing_to_save();
@@ -250,6 +308,7 @@ impl Application {
                 let words = format!("Saved {}", file_name(&path));
                 if is_experiment {
                     self.state.file = Some(OpenFile {
+                        seen: Stamp::of(&path),
                         path,
                         holds,
                         can_be_written: true,
@@ -280,6 +339,7 @@ impl Application {
             self.state.asked(false)
         };
         self.state.file = Some(OpenFile {
+            seen: Stamp::of(path),
             path: path.to_path_buf(),
             holds,
             can_be_written,

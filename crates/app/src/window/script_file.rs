@@ -10,7 +10,8 @@ use super::application::Application;
 use super::dialogs::Wanted;
 use super::open_files::file_name;
 use super::state::{Notice, NoticeAction};
-use crate::python_script::{Source, save, stem_of};
+use crate::in_the_way::in_the_way;
+use crate::python_script::{Source, files, save, stem_of};
 
 /// A script that is being written away from the window's thread.
 #[derive(Debug)]
@@ -60,9 +61,9 @@ impl Application {
         let Some(source) = self.script_source() else {
             return;
         };
-        let path = match path.extension().and_then(|e| e.to_str()) {
-            Some("py") => path,
-            _ => PathBuf::from(format!("{}.py", path.display())),
+        let (path, asked_for) = match path.extension().and_then(|e| e.to_str()) {
+            Some("py") => (path, true),
+            _ => (PathBuf::from(format!("{}.py", path.display())), false),
         };
         let (send, done) = crossbeam_channel::bounded(1);
         let (at, wake) = (path.clone(), ctx.clone());
@@ -70,7 +71,7 @@ impl Application {
             .name("script".into())
             .spawn(move || {
                 // Fails only if the window is gone, and then nobody waits for it.
-                send.send(write(&source, &at)).ok();
+                send.send(write(&source, &at, asked_for)).ok();
                 wake.request_repaint();
             });
         if writer.is_ok() {
@@ -103,10 +104,26 @@ impl Application {
     }
 }
 
-fn write(source: &Source, path: &Path) -> Result<(), String> {
+/// The system's dialog has asked whether a script of this very name may be replaced (`asked_for`), and what was measured
+/// goes with it; of the other files beside it nobody was told.
+fn write(source: &Source, path: &Path, asked_for: bool) -> Result<(), String> {
+    let stem = stem_of(path);
     let script = source
-        .script(&stem_of(path), &OpenOptions::default())
+        .script(&stem, &OpenOptions::default())
         .map_err(|e| e.to_string())?;
+    let measured = path.with_file_name(format!("{stem}.whyfinder.npz"));
+    let files = files(&script, path);
+    let not_asked = files
+        .iter()
+        .map(|(at, bytes)| (at.as_path(), *bytes))
+        .filter(|(at, _)| !(asked_for && (*at == path || *at == measured)));
+    if let Some(taken) = in_the_way(not_asked) {
+        return Err(format!(
+            "A file that belongs beside the script is there already and holds something else; choose another name or \
+             folder. Path: {}",
+            taken.display()
+        ));
+    }
     save(&script, path).map_err(|e| e.to_string())?;
     Ok(())
 }

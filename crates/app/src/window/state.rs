@@ -83,6 +83,8 @@ pub enum NoticeAction {
     ChooseTruth,
     /// Takes a file that was dropped with the input for what the output should be.
     UseTruth(PathBuf),
+    /// Asks under what other name the question is saved.
+    SaveElsewhere,
     None,
 }
 
