@@ -101,6 +101,42 @@ impl Pdf {
         read_page(stream, &fonts)
     }
 
+    /// The page's operators.
+    pub(crate) fn content(&self) -> Vec<u8> {
+        let page = self.with("/MediaBox").next().expect("a page");
+        let contents = reference(&page.dictionary, "/Contents").expect("contents");
+        self.objects[&contents].stream.clone().expect("a stream")
+    }
+
+    /// How much a named state covers, 0 to 1.
+    pub(crate) fn opacity(&self, name: &str) -> f32 {
+        let state = &self.named(name).dictionary;
+        let (_, rest) = state.split_once("/ca ").expect("an opacity");
+        let number = rest.split_whitespace().next().expect("a number");
+        number.parse().expect("a number")
+    }
+
+    /// Columns and rows of a named picture, and its pixels with straight alpha, rows from above.
+    pub(crate) fn picture(&self, name: &str) -> ([usize; 2], Vec<[u8; 4]>) {
+        let picture = self.named(name);
+        let side = |key: &str| reference(&picture.dictionary, key).expect("a side");
+        let colours = picture.stream.as_deref().expect("a stream");
+        let mask = reference(&picture.dictionary, "/SMask")
+            .map(|mask| self.objects[&mask].stream.as_deref().expect("a stream"));
+        let pixels = colours
+            .chunks_exact(3)
+            .enumerate()
+            .map(|(i, c)| [c[0], c[1], c[2], mask.map_or(255, |m| m[i])])
+            .collect();
+        ([side("/Width"), side("/Height")], pixels)
+    }
+
+    /// What the page calls `/NAME`.
+    fn named(&self, name: &str) -> &Object {
+        let page = self.with("/MediaBox").next().expect("a page");
+        &self.objects[&reference(&page.dictionary, name).expect("it is named")]
+    }
+
     fn to_unicode(&self, font: usize) -> BTreeMap<u16, String> {
         let map = reference(&self.objects[&font].dictionary, "/ToUnicode").expect("a map");
         let bytes = self.objects[&map].stream.as_deref().expect("a stream");

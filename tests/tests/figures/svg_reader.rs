@@ -12,7 +12,14 @@ pub(crate) fn texts(svg: &str) -> Vec<String> {
         .collect()
 }
 
-fn plain(markup: &str) -> String {
+/// An attribute of an element's tag.
+pub(crate) fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+/// The words of an element without the markup in it.
+pub(crate) fn plain(markup: &str) -> String {
     let mut words = String::new();
     let mut inside = false;
     for c in markup.chars() {
