@@ -21,6 +21,7 @@ mod figure;
 mod gallery;
 mod inspect;
 mod inspect_network;
+mod interruption;
 mod open;
 mod out_folder;
 mod pictures;

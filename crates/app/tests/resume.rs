@@ -1,8 +1,9 @@
 //! Runs that are killed in the middle and taken up again, through the real binary.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use whyfinder_experiment::outcome::Summary;
@@ -39,6 +40,14 @@ fn partials(folder: &Path, out: &str) -> Vec<PathBuf> {
 
 /// Kills a run once it has kept something, without a warning.
 fn kill_in_the_middle(folder: &Path, out: &str, words: &[&str]) {
+    let mut child = in_the_middle(folder, out, words);
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    assert!(!folder.join(out).join("result.npz").exists());
+}
+
+/// A run that has kept something.
+fn in_the_middle(folder: &Path, out: &str, words: &[&str]) -> Child {
     let mut child = command(folder, out, words).spawn().expect("it starts");
     let began = Instant::now();
     while partials(folder, out).is_empty() {
@@ -50,9 +59,23 @@ fn kill_in_the_middle(folder: &Path, out: &str, words: &[&str]) {
         );
         std::thread::sleep(Duration::from_millis(5));
     }
-    child.kill().expect("it can be killed");
-    child.wait().expect("it ends");
-    assert!(!folder.join(out).join("result.npz").exists());
+    child
+}
+
+/// Sends a signal to a run and hears what it ends with: its exit status and what it said.
+#[cfg(unix)]
+fn end_by(signal: &str, child: Child) -> (Option<i32>, String) {
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .expect("kill starts");
+    assert!(sent.success());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.stdout.is_empty());
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).expect("UTF-8"),
+    )
 }
 
 /// The whole answer but for the time that it took and when.
@@ -207,6 +230,104 @@ fn so_does_a_split_map_and_an_occlusion() {
     );
 }
 
+/// Settings of an image instrument in place of a map's.
+fn instead(instrument: &str, settings: &[&str]) -> Vec<String> {
+    let named = format!("instrument={instrument}");
+    let all = std::iter::once(named.as_str()).chain(settings.iter().copied());
+    all.flat_map(|s| ["--set".to_string(), s.to_string()])
+        .collect()
+}
+
+fn image_is_taken_up(instrument: &str, settings: &[&str]) {
+    let words = instead(instrument, settings);
+    is_taken_up(MAP, &words.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn so_does_sampling_by_random_masks() {
+    image_is_taken_up("rise", &["rise.masks=3000"]);
+}
+
+#[test]
+fn so_do_gradients_along_a_path() {
+    image_is_taken_up("lam", &["lam.fold=200"]);
+    image_is_taken_up("integrated-gradients", &["integrated-gradients.steps=200"]);
+}
+
+#[test]
+fn so_does_a_field_averaged_over_random_pictures() {
+    image_is_taken_up("receptive-field", &["receptive-field.inputs=200"]);
+}
+
+#[test]
+fn so_does_a_comparison_of_maps() {
+    let maps = "faithfulness.maps=[\"occlusion\", \"rise\", \"lam\"]";
+    image_is_taken_up("faithfulness", &[maps, "faithfulness.random=20"]);
+    // While the curves are drawn, which is after the maps.
+    let few = "faithfulness.maps=[\"gradient\"]";
+    image_is_taken_up(
+        "faithfulness",
+        &[few, "faithfulness.random=40", "faithfulness.steps=30"],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_stops_a_run_at_its_next_cell_and_says_how_to_go_on() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    fs::write(folder.join("experiment.toml"), TRACE).expect("writes");
+    let samples = ["--set", "corruption.samples=120"];
+    run(folder, "whole", &samples);
+    for (signal, out, status) in [("-INT", "int", 130), ("-TERM", "term", 143)] {
+        let began = Instant::now();
+        let (code, said) = end_by(signal, in_the_middle(folder, out, &samples));
+        assert_eq!(code, Some(status), "{said}");
+        assert!(began.elapsed() < Duration::from_secs(60));
+        let left = partials(folder, out);
+        assert_eq!(left.len(), 1);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.contains("give the same command again") && said.contains("partial-"),
+            "{said}"
+        );
+        assert!(!folder.join(out).join("result.npz").exists());
+        let said = run(folder, out, &samples);
+        assert!(said.contains("Going on"), "{said}");
+        same(&answer(folder, "whole"), &answer(folder, out));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_before_the_first_cell_leaves_nothing() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    fs::write(folder.join("experiment.toml"), MAP).expect("writes");
+    // Nothing is kept of a pass over a picture.
+    let words = instead("restore", &[]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut child = command(folder, "out", &words)
+        .arg("--json")
+        .spawn()
+        .expect("it starts");
+    let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("started") {
+        line.clear();
+        assert!(said.read_line(&mut line).expect("reads") > 0, "it ended");
+    }
+    let (code, _) = end_by("-INT", child);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("reads");
+    // It may have been just done.
+    if code != Some(0) {
+        assert_eq!(code, Some(130), "{rest}");
+        assert!(rest.contains("begins it anew"), "{rest}");
+        assert!(!folder.join("out").exists(), "nothing is left");
+    }
+}
+
 #[test]
 fn what_another_run_left_is_said_and_not_mixed_in() {
     let place = tempfile::tempdir().expect("a folder");
@@ -224,7 +345,8 @@ fn what_another_run_left_is_said_and_not_mixed_in() {
     run(folder, "alone", &other);
     same(&answer(folder, "alone"), &answer(folder, "out"));
     assert_eq!(partials(folder, "out"), left, "it can still be taken up");
-    let said = run(folder, "out", &samples);
+    let again = [&samples[..], &["--force"]].concat();
+    let said = run(folder, "out", &again);
     assert!(said.contains("Going on"), "{said}");
     assert!(partials(folder, "out").is_empty());
 }
@@ -257,10 +379,15 @@ fn the_same_seed_repeats_a_run_bit_for_bit() {
         (MAP, "intervention.fine=2"),
     ] {
         fs::write(folder.join("experiment.toml"), experiment).expect("writes");
-        run(folder, "one", &["--set", few]);
-        run(folder, "two", &["--set", few]);
+        // The one before is of another experiment.
+        run(folder, "one", &["--force", "--set", few]);
+        run(folder, "two", &["--force", "--set", few]);
         same(&answer(folder, "one"), &answer(folder, "two"));
-        run(folder, "three", &["--set", few, "--set", "seed=77"]);
+        run(
+            folder,
+            "three",
+            &["--force", "--set", few, "--set", "seed=77"],
+        );
         assert_ne!(bits(&answer(folder, "one")), bits(&answer(folder, "three")));
     }
 }

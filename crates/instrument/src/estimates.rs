@@ -21,7 +21,8 @@ use crate::kept::to_host;
 use crate::packs::Pack;
 use crate::readout::Readout;
 use crate::reference_runs::ReferenceRuns;
-use crate::report::Observer;
+use crate::report::{Observer, Stage};
+use crate::sums;
 use crate::watch::Watch;
 
 /// A pass forward and one back, in passes forward: weights need no gradient.
@@ -85,7 +86,7 @@ impl Estimates<'_> {
         &self,
         cells: &[Cell],
         rows: usize,
-        observer: &dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Vec<f32>> {
         let layers = self.decoder.config().layers;
         let sites = self.kinds.iter().flat_map(|&kind| {
@@ -94,7 +95,8 @@ impl Estimates<'_> {
         });
         let wanted: Vec<SitePattern> = sites.collect();
         let mut sums = vec![0f64; cells.len()];
-        let mut done = 0;
+        let of = Stage::only("estimate");
+        let mut done = sums::take_up(observer, of, &mut [&mut sums]);
         while done < self.input.samples {
             let samples = done..(done + rows).min(self.input.samples);
             done = samples.end;
@@ -104,6 +106,7 @@ impl Estimates<'_> {
                     *sum += self.contribution(cell, found.site, &slope, &value);
                 }
             }
+            sums::keep(observer, of, done, &[&sums]);
         }
         let samples = self.input.samples as f64;
         Ok(sums.into_iter().map(|sum| (sum / samples) as f32).collect())

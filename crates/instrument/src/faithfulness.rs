@@ -19,7 +19,7 @@ use crate::image::{estimate_image, measure_image};
 use crate::integrated_gradients::usual_blur;
 use crate::measure::Cost;
 use crate::memory::Budget;
-use crate::report::{Observer, Progress, Report};
+use crate::report::{MeasuredCell, Observer, Progress, Report, Stage};
 
 /// The picture cut into blocks.
 struct Blocks {
@@ -186,11 +186,21 @@ pub(crate) fn measure(
     let mut both = |order: &[usize], telling: &mut Telling<'_>| -> Result<[Curve; 2]> {
         let mut score = |picture: &Pixels| -> Result<f32> {
             telling.step(tried, || Ok(Vec::new()))?;
+            let this = tried;
             tried += 1;
-            Ok(asked
-                .qualities(&[picture])?
-                .first()
-                .map_or(f32::NAN, |&q| q as f32))
+            let of = Stage::only("deletion");
+            let found = match telling.known_number(of, this) {
+                Some(known) => {
+                    telling.passed_over(1);
+                    known
+                }
+                None => asked
+                    .qualities(&[picture])?
+                    .first()
+                    .map_or(f64::NAN, |&q| q),
+            };
+            telling.keep_number(of, this, found);
+            Ok(found as f32)
         };
         Ok([
             deck.deletion(order, &mut score)?,
@@ -230,6 +240,8 @@ struct Within<'a> {
 
 /// Steps of one map, as far as progress is concerned.
 const STEPS_PER_MAP: usize = 1000;
+/// More stages than any instrument has.
+const STAGES_PER_MAP: u32 = 16;
 
 impl Observer for Within<'_> {
     fn report(&mut self, report: Report) {
@@ -246,6 +258,24 @@ impl Observer for Within<'_> {
 
     fn cancelled(&self) -> bool {
         self.observer.cancelled()
+    }
+
+    fn known(&self, of: Stage<'_>, cell: usize) -> Option<&MeasuredCell> {
+        self.observer.known(self.stage(of), cell)
+    }
+
+    fn keep(&mut self, of: Stage<'_>, cell: &MeasuredCell) {
+        self.observer.keep(self.stage(of), cell);
+    }
+}
+
+impl Within<'_> {
+    /// Maps have fields of the same names, which are kept apart by their numbers.
+    fn stage<'s>(&self, of: Stage<'s>) -> Stage<'s> {
+        Stage {
+            number: of.number + STAGES_PER_MAP * (self.done as u32 + 1),
+            ..of
+        }
     }
 }
 

@@ -11,12 +11,13 @@ use whyfinder_model::network::ImageModel;
 use crate::attribution::asked::{Asked, PASSES_PER_GRADIENT, Telling, start};
 use crate::attribution::concentration::{area_of, diffusion_index, gini};
 use crate::attribution::density::density;
-use crate::attribution::integral::{Attribution, along, strengths};
+use crate::attribution::integral::{Attribution, along, nothing, strengths};
 use crate::attribution::path::Path;
 use crate::error::Result;
 use crate::measure::Cost;
 use crate::memory::Budget;
-use crate::report::{Observer, Report};
+use crate::report::{Observer, Report, Stage};
+use crate::sums;
 
 /// The share of a map's sum whose pixels are counted as its area.
 const AREA_SHARE: f64 = 0.95;
@@ -42,7 +43,8 @@ pub(crate) fn estimate_path(asked: &Asked<'_>, steps: usize, budget: &Budget) ->
 
 /// Passes to the region, and bytes.
 fn needs(asked: &Asked<'_>, steps: usize) -> (f64, u64) {
-    let bytes = asked.bytes(8, 8, asked.cost.bytes_with_gradients);
+    let kept = sums::bytes(asked.picture.height * asked.picture.width);
+    let bytes = asked.bytes(8, 8, asked.cost.bytes_with_gradients + kept);
     (PASSES_PER_GRADIENT * steps as f64 + 2.0, bytes)
 }
 
@@ -77,7 +79,11 @@ pub(crate) fn integrate(
     let empty = ["attribution", "attribution.signed"].map(|name| asked.empty_pixel_map(name));
     start(observer, empty.to_vec(), &summary, &fields);
     let mut telling = Telling::new(observer, path.fold());
-    let mut attribution = along(&reading, path, &mut |done, signed| {
+    let stage = Stage::only("attribution.signed");
+    let mut signed = nothing(path);
+    let first = telling.take_up(stage, &mut [&mut signed]);
+    let mut attribution = along(&reading, path, (first, signed), &mut |done, signed| {
+        telling.keep(stage, done, &[signed]);
         telling.step(done, || maps(asked, signed))
     })?;
     asked.keep_reached(&mut attribution.signed);

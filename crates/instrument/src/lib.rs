@@ -37,6 +37,7 @@ mod site_field;
 pub mod spread;
 mod stopping;
 mod student;
+mod sums;
 mod sweep;
 mod watch;
 mod window_attention;

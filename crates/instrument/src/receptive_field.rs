@@ -15,7 +15,8 @@ use crate::error::Result;
 use crate::lam::spread_of;
 use crate::measure::Cost;
 use crate::memory::Budget;
-use crate::report::{Observer, Report};
+use crate::report::{Observer, Report, Stage};
+use crate::sums;
 
 /// A pixel is in the effective field from this part of the greatest value on: what lies within two standard
 /// deviations of a Gaussian (Luo et al. 2016, section 3).
@@ -23,7 +24,9 @@ const IN_FIELD: f32 = 1.0 - 0.9545;
 
 fn needs(asked: &Asked<'_>, settings: &ReceptiveFieldSettings) -> (f64, u64) {
     let passes = PASSES_PER_GRADIENT * (settings.inputs + 1) as f64;
-    (passes, asked.bytes(6, 10, asked.cost.bytes_with_gradients))
+    let kept = 2 * sums::bytes(2 * asked.picture.height * asked.picture.width);
+    let passes_bytes = asked.cost.bytes_with_gradients + kept;
+    (passes, asked.bytes(6, 10, passes_bytes))
 }
 
 pub(crate) fn estimate(
@@ -61,16 +64,26 @@ pub(crate) fn measure(
     let mut telling = Telling::new(observer, settings.inputs + 1);
     telling.step(0, || Ok(Vec::new()))?;
     let mut of_image = Average::new(asked.picture.height * asked.picture.width);
-    of_image.add(&magnitudes(&reading, &asked.picture)?);
+    let of_own = Stage::only("attribution.image");
+    if of_image.take_up(of_own, &mut telling) == 0 {
+        of_image.add(&magnitudes(&reading, &asked.picture)?);
+        of_image.keep(of_own, &mut telling);
+    }
     let own = of_image.field(&asked, "attribution.image")?;
     telling.report(Report::Field(own.clone()));
     telling.step(1, || Ok(Vec::new()))?;
     let mut average = Average::new(of_image.sums.len());
     let mut random = RandomState::new(experiment.seed);
+    let of_random = Stage::only("attribution");
+    let before = average.take_up(of_random, &mut telling);
     for done in 0..settings.inputs {
         let mut picture = asked.picture.clone();
         picture.values.fill_with(|| random.uniform() as f32);
+        if done < before {
+            continue;
+        }
         average.add(&magnitudes(&reading, &picture)?);
+        average.keep(of_random, &mut telling);
         telling.step(done + 2, || Ok(vec![average.field(&asked, "attribution")?]))?;
     }
     let field = match settings.inputs {
@@ -110,6 +123,17 @@ impl Average {
             sums: vec![0.0; pixels],
             squares: vec![0.0; pixels],
         }
+    }
+
+    /// What an interrupted run has added up; says of how many maps.
+    fn take_up(&mut self, of: Stage<'_>, telling: &mut Telling<'_>) -> usize {
+        let maps = telling.take_up(of, &mut [&mut self.sums, &mut self.squares]);
+        self.count = maps as u32;
+        maps
+    }
+
+    fn keep(&self, of: Stage<'_>, telling: &mut Telling<'_>) {
+        telling.keep(of, self.count as usize, &[&self.sums, &self.squares]);
     }
 
     fn add(&mut self, map: &[f32]) {

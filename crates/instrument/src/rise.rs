@@ -1,6 +1,7 @@
 //! Randomised input sampling (Petsiuk, Das and Saenko 2018, "RISE"): many pictures with random parts blacked out, and
 //! what the region's PSNR has to do with which parts were kept.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use whyfinder_experiment::image_experiment::{Detector, RiseSettings};
@@ -14,7 +15,7 @@ use crate::error::Result;
 use crate::measure::Cost;
 use crate::memory::Budget;
 use crate::pace::seconds_of;
-use crate::report::{Observer, Report};
+use crate::report::{Observer, Report, Stage};
 
 /// Masked pictures that go through the network at once, at most.
 const MOST_AT_ONCE: u64 = 8;
@@ -77,7 +78,7 @@ pub(crate) fn measure(
     let mut done = 0;
     while done < settings.masks {
         let count = at_once.min(settings.masks - done);
-        sampling.step(&asked, count)?;
+        sampling.step_again(&asked, done..done + count, &mut telling)?;
         done += count;
         telling.step(done, || maps(&asked, &sampling.saliency, done))?;
     }
@@ -112,14 +113,52 @@ impl Sampling {
 
     /// Draws `count` more masks and scores what they leave of the picture.
     fn step(&mut self, asked: &Asked<'_>, count: usize) -> Result<()> {
-        let drawn: Vec<Vec<f32>> = (0..count).map(|_| self.masks.draw()).collect();
-        let masked: Vec<Pixels> = drawn.iter().map(|m| masked(&asked.picture, m)).collect();
-        let scores = asked.qualities(&masked.iter().collect::<Vec<_>>())?;
-        for (mask, score) in drawn.iter().zip(scores) {
-            self.saliency.add(mask, score);
+        let drawn = self.draw(count);
+        let scores = scores(asked, &drawn)?;
+        self.add(&drawn, &scores);
+        Ok(())
+    }
+
+    /// The same for these masks, unless an interrupted run has scored them all: what goes through the network at once
+    /// stays the same, and so do the last bits.
+    fn step_again(
+        &mut self,
+        asked: &Asked<'_>,
+        these: Range<usize>,
+        telling: &mut Telling<'_>,
+    ) -> Result<()> {
+        let of = Stage::only("saliency");
+        let drawn = self.draw(these.len());
+        let known: Option<Vec<f64>> = these.clone().map(|i| telling.known_number(of, i)).collect();
+        let scores = match known {
+            Some(known) => {
+                telling.passed_over(these.len());
+                known
+            }
+            None => scores(asked, &drawn)?,
+        };
+        self.add(&drawn, &scores);
+        for (mask, score) in these.zip(scores) {
+            telling.keep_number(of, mask, score);
         }
         Ok(())
     }
+
+    fn draw(&mut self, count: usize) -> Vec<Vec<f32>> {
+        (0..count).map(|_| self.masks.draw()).collect()
+    }
+
+    fn add(&mut self, drawn: &[Vec<f32>], scores: &[f64]) {
+        for (mask, &score) in drawn.iter().zip(scores) {
+            self.saliency.add(mask, score);
+        }
+    }
+}
+
+/// What each mask leaves of the region's PSNR.
+fn scores(asked: &Asked<'_>, drawn: &[Vec<f32>]) -> Result<Vec<f64>> {
+    let masked: Vec<Pixels> = drawn.iter().map(|m| masked(&asked.picture, m)).collect();
+    asked.qualities(&masked.iter().collect::<Vec<_>>())
 }
 
 /// Black where nothing is kept.

@@ -121,6 +121,14 @@ impl Ledger {
         self.seconds_before
     }
 
+    /// Whether there is anything to be taken up later.
+    pub(crate) fn holds_anything(&self) -> bool {
+        self.before
+            .iter()
+            .chain(&self.now)
+            .any(|known| known.count() > 0)
+    }
+
     /// Writes all cells, those that this part has not come to again among them.
     pub(crate) fn write(&mut self) -> Option<Kept> {
         let began = Instant::now();

@@ -255,7 +255,7 @@ impl<L: Laboratory> Thread<'_, L> {
         if let Some(ledger) = &mut ledger {
             match &mut outcome {
                 Ok(outcome) => outcome.summary.seconds += ledger.seconds_before(),
-                Err(Failure::Cancelled) => {
+                Err(Failure::Cancelled) if ledger.holds_anything() => {
                     ledger.write().into_iter().for_each(news);
                 }
                 Err(_) => {}

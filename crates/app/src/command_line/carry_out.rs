@@ -11,6 +11,7 @@ use whyfinder_worker::{Event, JobId, Kept, MemoryBudget, Request, Worker, Worker
 
 use super::arguments::Machine;
 use super::command_error::CommandError;
+use super::interruption::Interruption;
 use super::progress::ProgressLine;
 use super::threads;
 
@@ -53,7 +54,8 @@ pub(crate) fn measure(
     experiment: Experiment,
     progress: &ProgressLine,
 ) -> Result<Arc<Outcome>, CommandError> {
-    measure_hearing(worker, experiment, progress, &mut |_| Ok(()))
+    let interruption = Interruption::default();
+    measure_hearing(worker, experiment, progress, &interruption, &mut |_| Ok(()))
 }
 
 /// What is heard of a run beside its progress.
@@ -64,14 +66,15 @@ pub(crate) enum Heard<'a> {
     Kept(&'a Kept),
 }
 
-/// The same; `hear` may end the run.
+/// The same; `hear` may end the run, and so may a signal.
 ///
 /// # Errors
-/// As [`measure`], and what `hear` says.
+/// As [`measure`], and what `hear` says; [`CommandError::Cancelled`] after a signal.
 pub(crate) fn measure_hearing(
     worker: &Worker,
     experiment: Experiment,
     progress: &ProgressLine,
+    interruption: &Interruption,
     hear: &mut dyn FnMut(Heard<'_>) -> Result<(), CommandError>,
 ) -> Result<Arc<Outcome>, CommandError> {
     const JOB: JobId = JobId(1);
@@ -79,7 +82,14 @@ pub(crate) fn measure_hearing(
         job: JOB,
         experiment,
     });
-    wait_for(worker, |event| match event {
+    let mut cancelled = false;
+    let attend = || {
+        if interruption.status().is_some() && !cancelled {
+            cancelled = true;
+            worker.cancel(JOB);
+        }
+    };
+    wait_attending(worker, attend, |event| match event {
         Event::Opening { model } => {
             progress.opening(&model);
             None
@@ -111,16 +121,28 @@ pub(crate) fn measure_hearing(
 /// If the job ends otherwise.
 pub(crate) fn wait_for<T>(
     worker: &Worker,
+    wanted: impl FnMut(Event) -> Option<T>,
+) -> Result<T, CommandError> {
+    wait_attending(worker, || {}, wanted)
+}
+
+/// Between two looks at what else may have come.
+const ATTENTION: Duration = Duration::from_millis(50);
+
+fn wait_attending<T>(
+    worker: &Worker,
+    mut attend: impl FnMut(),
     mut wanted: impl FnMut(Event) -> Option<T>,
 ) -> Result<T, CommandError> {
     loop {
-        let Some(event) = worker.recv_timeout(Duration::from_secs(1)) else {
+        attend();
+        let Some(event) = worker.recv_timeout(ATTENTION) else {
             continue;
         };
         match event {
             Event::OpenFailed { message, .. } => return Err(CommandError::BadRequest(message)),
             Event::Failed { message, .. } => return Err(CommandError::Failed(message)),
-            Event::Cancelled { .. } => return Err(CommandError::failed("The run was cancelled.")),
+            Event::Cancelled { .. } => return Err(CommandError::Cancelled),
             event => {
                 if let Some(answer) = wanted(event) {
                     return Ok(answer);

@@ -14,6 +14,12 @@ pub(crate) enum CommandError {
     /// It could be meant, but came to nothing; exit code 1.
     #[error("{0}")]
     Failed(String),
+    /// The worker was told to end the run; exit code 1.
+    #[error("The run was cancelled.")]
+    Cancelled,
+    /// A signal ended it; exit code 128 and the signal's number.
+    #[error("{message}")]
+    Interrupted { message: String, status: u8 },
 }
 
 impl CommandError {
@@ -56,7 +62,8 @@ impl CommandError {
         eprintln!("{self}");
         match self {
             CommandError::BadRequest(_) => ExitCode::from(2),
-            CommandError::Failed(_) => ExitCode::from(1),
+            CommandError::Failed(_) | CommandError::Cancelled => ExitCode::from(1),
+            CommandError::Interrupted { status, .. } => ExitCode::from(*status),
         }
     }
 }

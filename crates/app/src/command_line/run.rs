@@ -12,6 +12,7 @@ use super::arguments::Run;
 use super::carry_out::{Heard, measure_hearing, worker_keeping};
 use super::command_error::CommandError;
 use super::existing;
+use super::interruption::Interruption;
 use super::out_folder;
 use super::progress::{ProgressLine, spoken};
 use super::say::say;
@@ -24,15 +25,26 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     let worker = worker_keeping(&arguments.settings.machine, Some(&arguments.out))?;
     let progress = ProgressLine::new(arguments.json);
     let mut kept_in = None;
-    let outcome = measure_hearing(&worker, experiment, &progress, &mut |heard| {
-        match heard {
-            Heard::Fields(fields) => out_folder::check_room(&arguments.out, fields)?,
-            Heard::Kept(Kept::In(path)) => kept_in = Some(path.clone()),
-            Heard::Kept(news) => progress.note(&in_words(news)),
-        }
-        Ok(())
-    })?;
+    let interruption = Interruption::listen();
+    let measured = measure_hearing(
+        &worker,
+        experiment,
+        &progress,
+        &interruption,
+        &mut |heard| {
+            match heard {
+                Heard::Fields(fields) => out_folder::check_room(&arguments.out, fields)?,
+                Heard::Kept(Kept::In(path)) => kept_in = Some(path.clone()),
+                Heard::Kept(news) => progress.note(&in_words(news)),
+            }
+            Ok(())
+        },
+    );
     drop(progress);
+    let outcome = measured.map_err(|error| match (error, interruption.status()) {
+        (CommandError::Cancelled, Some(status)) => interrupted(kept_in.as_deref(), status),
+        (error, _) => error,
+    })?;
     write_result(&arguments.out, &outcome).map_err(CommandError::failed)?;
     if let Some(path) = kept_in {
         // Written only by runs that took long enough.
@@ -47,6 +59,18 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
         arguments.out.join("result.npz").display(),
         arguments.out.join("result.json").display()
     ))
+}
+
+/// What a run that a signal has ended leaves behind, and how to go on.
+fn interrupted(kept_in: Option<&Path>, status: u8) -> CommandError {
+    let message = match kept_in.filter(|path| path.exists()) {
+        Some(path) => format!(
+            "The run was interrupted; give the same command again to go on from what is measured. Path: {}",
+            path.display()
+        ),
+        None => "The run was interrupted before there was anything to keep; the same command begins it anew.".into(),
+    };
+    CommandError::Interrupted { message, status }
 }
 
 /// What is left of runs that were interrupted, as a sentence.

@@ -23,7 +23,8 @@ use crate::image::whole_output::{Tiling, device_of, probe_seconds};
 use crate::measure::Cost;
 use crate::memory::Budget;
 use crate::pace::seconds_of;
-use crate::report::{Observer, Progress, Report};
+use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report, Stage};
+use crate::sums;
 
 /// A pass and the way back take this many passes.
 pub(crate) const PASSES_PER_GRADIENT: f64 = 3.0;
@@ -308,6 +309,8 @@ pub(crate) struct Telling<'a> {
     began: Instant,
     shown: Instant,
     total: usize,
+    /// Steps that an earlier part of the run has done, which took no time now.
+    before: usize,
 }
 
 impl<'a> Telling<'a> {
@@ -318,7 +321,45 @@ impl<'a> Telling<'a> {
             began: now,
             shown: now,
             total,
+            before: 0,
         }
+    }
+
+    /// Goes on with sums that an interrupted run has kept, and says how many steps are in them.
+    pub(crate) fn take_up(&mut self, of: Stage<'_>, sums: &mut [&mut [f64]]) -> usize {
+        let done = sums::take_up(self.observer, of, sums);
+        self.before += done;
+        done
+    }
+
+    /// Keeps sums, from which the run can go on if it is interrupted.
+    pub(crate) fn keep(&mut self, of: Stage<'_>, done: usize, sums: &[&[f64]]) {
+        sums::keep(self.observer, of, done, sums);
+    }
+
+    /// A number that an interrupted run has found in a step.
+    pub(crate) fn known_number(&self, of: Stage<'_>, step: usize) -> Option<f64> {
+        match self.observer.known(of, step)?.samples.as_slice() {
+            &[high, low] => Some(sums::whole([high, low])),
+            _ => None,
+        }
+    }
+
+    /// Keeps the number that a step has found.
+    pub(crate) fn keep_number(&mut self, of: Stage<'_>, step: usize, number: f64) {
+        self.observer.keep(
+            of,
+            &MeasuredCell {
+                cell: step,
+                samples: sums::halves(number).to_vec(),
+                tokens: CellTokens::default(),
+            },
+        );
+    }
+
+    /// Counts a step that took no time, for its number was known.
+    pub(crate) fn passed_over(&mut self, steps: usize) {
+        self.before += steps;
     }
 
     /// After `done` steps, the last being `total`. `fields` are made where it is time for them.
@@ -333,11 +374,12 @@ impl<'a> Telling<'a> {
         if self.observer.cancelled() {
             return Err(InstrumentError::Cancelled);
         }
-        let rate = self.began.elapsed().as_secs_f64() / done.max(1) as f64;
+        let new = done.saturating_sub(self.before);
+        let rate = self.began.elapsed().as_secs_f64() / new.max(1) as f64;
         self.observer.report(Report::Progress(Progress {
             done,
             total: self.total,
-            seconds_left: (done > 0).then(|| rate * self.total.saturating_sub(done) as f64),
+            seconds_left: (new > 0).then(|| rate * self.total.saturating_sub(done) as f64),
         }));
         if done > 0 && done < self.total && self.shown.elapsed() >= BETWEEN_REPORTS {
             for field in fields()? {

@@ -26,6 +26,11 @@ impl Attribution {
     }
 }
 
+/// Nothing yet, for every pixel of a path's pictures.
+pub(crate) fn nothing(path: &Path) -> Vec<f64> {
+    vec![0.0; path.end().height * path.end().width]
+}
+
 /// `|a| / max |a|`; zeros where all are.
 pub(crate) fn strengths(signed: &[f64]) -> Vec<f32> {
     let greatest = signed.iter().fold(0.0f64, |most, a| most.max(a.abs()));
@@ -33,18 +38,18 @@ pub(crate) fn strengths(signed: &[f64]) -> Vec<f32> {
     signed.iter().map(|a| (a.abs() * scale) as f32).collect()
 }
 
-/// The mean of gradient times speed over the path's pieces. `between` hears how many pieces are done and what they
-/// come to so far, and may end it all.
+/// The mean of gradient times speed over the path's pieces, from a piece on: what those before it came to is `signed`,
+/// zeros for none. `between` hears how many pieces are done and what they come to so far, and may end it all.
 pub(crate) fn along(
     reading: &Reading<'_>,
     path: &Path,
+    (first, mut signed): (usize, Vec<f64>),
     between: &mut dyn FnMut(usize, &[f64]) -> Result<()>,
 ) -> Result<Attribution> {
     let fold = path.fold();
     let channels = path.end().channels.max(1);
-    let mut signed = vec![0.0f64; path.end().height * path.end().width];
-    between(0, &signed)?;
-    for i in 0..fold {
+    between(first, &signed)?;
+    for i in first..fold {
         let step = path.step(i);
         let slope = reading.gradient(&step.picture)?.slope;
         let pixels = slope.chunks_exact(channels);

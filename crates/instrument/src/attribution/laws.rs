@@ -11,7 +11,7 @@ use whyfinder_model::network::{
 
 use super::concentration::{diffusion_index, gini};
 use super::density::density;
-use super::integral::{Attribution, along, strengths};
+use super::integral::{Attribution, along, nothing, strengths};
 use super::path::{Path, baseline};
 use super::pixels::Pixels;
 use super::reading::{Reading, window};
@@ -98,7 +98,7 @@ fn lam(network: &Network, picture: &Pixels, region: &Rect, settings: &LamSetting
     let within = reach(network, size.0, size.1, &window).expect("inside");
     let within = within.pixels.hull().expect("reads something");
     let path = Path::of_lam(picture, settings, within);
-    along(&reading, &path, &mut |_, _| Ok(())).expect("runs")
+    along(&reading, &path, (0, nothing(&path)), &mut |_, _| Ok(())).expect("runs")
 }
 
 #[test]
@@ -153,7 +153,8 @@ fn integrated_gradients_need_few_steps() {
             let from = baseline(&picture, kind, (1.2, 9), &whole);
             let residual = |steps| {
                 let path = Path::straight(&picture, from.clone(), steps, whole.clone());
-                let found = along(&reading, &path, &mut |_, _| Ok(())).expect("runs");
+                let found =
+                    along(&reading, &path, (0, nothing(&path)), &mut |_, _| Ok(())).expect("runs");
                 (found.residual().abs(), (found.end - found.start).abs())
             };
             let ((coarse, _), (fine, way)) = (residual(4), residual(16));
