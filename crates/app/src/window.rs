@@ -53,6 +53,7 @@ mod import_panel;
 mod inspector_panel;
 mod lines_panel;
 mod listener;
+mod looked;
 mod map_states;
 mod missing_glyph;
 mod notice_bar;

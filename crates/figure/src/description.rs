@@ -1,9 +1,10 @@
 //! What a figure is to show and how: plain data, the same in the window, on the command line and inside the file.
 
 use serde::{Deserialize, Serialize};
+use whyfinder_experiment::TraceKind;
 use whyfinder_paint::{ColourMap, Theme};
 
-use crate::{FigureError, Length, View};
+use crate::{FigureError, Length, Looked, View};
 
 /// A figure, apart from its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Description {
     /// What was selected where the figure was made: not drawn, but brought back with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selected: Option<Selected>,
+    /// How the window showed it, where the figure was made there: not drawn, but brought back with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Looked>,
 }
 
 /// A place in the network, the prompt or the picture.
@@ -50,6 +54,9 @@ pub struct Selected {
     /// Row and column of a block.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<[usize; 2]>,
+    /// Which map of a trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<TraceKind>,
 }
 
 /// One view of one result.
@@ -71,6 +78,17 @@ pub struct Panel {
     pub range: Option<[f32; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// What of the map is drawn; all of it if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// Cells of a map, pixels of a picture, or heads of an atlas: rows and columns from the first to before the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub rows: [usize; 2],
+    pub columns: [usize; 2],
 }
 
 /// Most panels of one figure.
@@ -92,6 +110,7 @@ impl Default for Description {
             columns: None,
             panels: Vec::new(),
             selected: None,
+            looked: None,
         }
     }
 }
@@ -105,6 +124,7 @@ impl Panel {
             map: None,
             range: None,
             title: None,
+            part: None,
         }
     }
 }
@@ -153,7 +173,7 @@ impl Description {
             }
             panel.colours()?;
         }
-        Ok(())
+        self.looked.as_ref().map_or(Ok(()), Looked::check)
     }
 }
 

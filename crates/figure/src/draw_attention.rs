@@ -1,12 +1,13 @@
 //! Attention: every head at once, one head with its tokens, and the next tokens that a run holds likely.
 
-use whyfinder_experiment::{AttentionRecord, Axis, Field, InstrumentSettings, Outcome, Part, Site};
+use whyfinder_experiment::{AttentionRecord, Axis, Field, InstrumentSettings, Outcome, Site};
 use whyfinder_paint::array::CellState;
 use whyfinder_paint::{ColourMap, MapArray, MapStyle, Theme};
 
+use crate::description::Part;
 use crate::draw_trace::LABEL_COLUMNS;
 use crate::drawing::{BarGroup, Bars, Content, Drawing, Grid, Labels, Scale, Tiles};
-use crate::{FigureError, numbers, token_text};
+use crate::{FigureError, View, numbers, token_text};
 
 /// Tokens of a head that are computed one by one from a record.
 const MOST_TOKENS: usize = 512;
@@ -113,6 +114,45 @@ pub(crate) fn head(
         }),
         hatched: None,
     }))
+}
+
+/// The view and the part to draw where a part of a whole head is asked for, which is told in tokens. Of a record,
+/// tokens are weighed one by one where they are few enough; otherwise its overview has cells of several.
+pub(crate) fn part_of_record(
+    outcome: &Outcome,
+    view: &View,
+    part: Option<Part>,
+) -> (View, Option<Part>) {
+    let (
+        View::Head {
+            layer,
+            head,
+            tokens: None,
+        },
+        Some(part),
+    ) = (view, part)
+    else {
+        return (view.clone(), part);
+    };
+    let record = outcome.attention.iter().find(|r| r.layer == *layer);
+    let Some(record) = record.filter(|r| r.overview().level > 0) else {
+        return (view.clone(), Some(part));
+    };
+    let sides = [part.rows, part.columns].map(|[from, end]| [from, end.min(record.sizes.tokens)]);
+    let from = sides[0][0].min(sides[1][0]);
+    let end = sides[0][1].max(sides[1][1]);
+    if from < end && end - from <= MOST_TOKENS {
+        let view = View::Head {
+            layer: *layer,
+            head: *head,
+            tokens: Some([from, end]),
+        };
+        let [rows, columns] = sides.map(|side| side.map(|token| token.saturating_sub(from)));
+        return (view, Some(Part { rows, columns }));
+    }
+    let group = 1 << record.overview().level;
+    let [rows, columns] = sides.map(|[from, end]| [from / group, end.div_ceil(group)]);
+    (view.clone(), Some(Part { rows, columns }))
 }
 
 /// The most likely next tokens of the clean and the corrupted run.
@@ -286,7 +326,7 @@ fn patterns(outcome: &Outcome) -> Result<Option<Patterns>, FigureError> {
         .filter(|f| f.axes.len() == 3 && !f.values.is_empty())
         .filter_map(|f| {
             let site: Site = f.name.parse().ok()?;
-            (site.part == Part::Pattern).then_some((site.layer?, f))
+            (site.part == whyfinder_experiment::Part::Pattern).then_some((site.layer?, f))
         })
         .collect();
     let overviews = overviews(outcome)?;
@@ -333,7 +373,7 @@ fn overviews(outcome: &Outcome) -> Result<Vec<(usize, Field)>, FigureError> {
                 Axis::numbered("query", overview.side),
                 Axis::numbered("key", overview.side),
             ];
-            let name = Site::block(record.layer, Part::Pattern).to_string();
+            let name = Site::block(record.layer, whyfinder_experiment::Part::Pattern).to_string();
             let field = Field::measured(&name, axes, overview.max.clone())?;
             Ok((record.layer, field))
         })

@@ -10,7 +10,7 @@ use crate::origin::Origin;
 use crate::scene::Scene;
 use crate::view::{View, is_curve, views_of};
 use crate::{
-    FigureError, draw_attention, draw_image, draw_scores, draw_trace, draw_window_attention,
+    FigureError, crop, draw_attention, draw_image, draw_scores, draw_trace, draw_window_attention,
     layout, pdf, pgfplots, raster, svg, tables,
 };
 
@@ -254,9 +254,10 @@ fn drawing(
     named: bool,
 ) -> Result<Drawing, FigureError> {
     let source = sources[panel.source];
+    let (shown, part) = draw_attention::part_of_record(source.outcome, &panel.view, panel.part);
     let mut made = match panel.minus {
         Some(other) => difference(source, sources[other], panel, theme)?,
-        None => view(source.outcome, &panel.view, theme)?,
+        None => view(source.outcome, &shown, theme)?,
     };
     if let Some(title) = &panel.title {
         made.title.clone_from(title);
@@ -273,6 +274,9 @@ fn drawing(
             scale.style.high = high;
             scale.fixed = true;
         }
+    }
+    if let Some(part) = part {
+        crop::cut(&mut made, part)?;
     }
     Ok(made)
 }

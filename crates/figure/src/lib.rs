@@ -7,6 +7,7 @@
 //! This room knows outcomes and the paint room's colours. It must never know candle or egui.
 
 mod colour_bar;
+mod crop;
 pub mod description;
 mod draw_attention;
 mod draw_image;
@@ -22,6 +23,7 @@ pub mod format;
 mod hatch;
 mod layout;
 pub mod length;
+pub mod looked;
 mod numbers;
 pub mod origin;
 mod pdf;
@@ -44,12 +46,13 @@ mod token_text;
 mod typeset;
 pub mod view;
 
-pub use description::{Description, Panel, Selected};
+pub use description::{Description, Panel, Part, Selected};
 pub use drawing::{Content, Drawing};
 pub use error::FigureError;
 pub use figure::{Figure, Source};
 pub use format::Format;
 pub use length::Length;
+pub use looked::{Looked, MapLooked};
 pub use origin::{Origin, OriginSource, may_hold_origin, open_origin, read_origin};
 pub use save::save;
 pub use view::{View, default_views, views_of};

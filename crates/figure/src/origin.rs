@@ -14,7 +14,10 @@ pub use numbers_kept::{Held, Kept};
 pub use read::{may_hold_origin, open_origin, read_origin};
 
 /// The version of what is written; later ones are refused with a sentence.
-const FORMAT: u32 = 1;
+///
+/// 2 added how the window showed it, and parts of maps. A record of version 1 means the same in 2; a program of
+/// version 1 would not know what to leave out of a map.
+const FORMAT: u32 = 2;
 /// Values kept of all fields of a figure together.
 const MOST_KEPT: usize = 16_384;
 /// Most results of one figure.
@@ -110,6 +113,8 @@ impl Origin {
             format: u32,
             #[serde(default)]
             program: Option<String>,
+            #[serde(default)]
+            sources: serde_json::Value,
         }
         let wrong = |e: serde_json::Error| {
             let said: String = e.to_string().chars().take(200).collect();
@@ -118,9 +123,23 @@ impl Origin {
                 said.trim_end_matches('.')
             ))
         };
-        let Version { format, program } = serde_json::from_str(text).map_err(wrong)?;
-        schema::refuse_newer("figure", format, FORMAT, program.as_deref())
-            .map_err(|e| FigureError::Origin(e.to_string().trim_end_matches('.').to_string()))?;
+        let Version {
+            format,
+            program,
+            sources,
+        } = serde_json::from_str(text).map_err(wrong)?;
+        let refuse = |what: &str, version: u32, latest: u32| {
+            schema::refuse_newer(what, version, latest, program.as_deref())
+                .map_err(|e| FigureError::Origin(e.to_string().trim_end_matches('.').to_string()))
+        };
+        refuse("figure", format, FORMAT)?;
+        for source in sources.as_array().into_iter().flatten() {
+            let version = source
+                .pointer("/experiment/schema")
+                .and_then(|v| v.as_u64());
+            let version = u32::try_from(version.unwrap_or(1)).unwrap_or(u32::MAX);
+            refuse("experiment in the figure", version, schema::EXPERIMENT)?;
+        }
         let origin: Self = serde_json::from_str(text).map_err(wrong)?;
         let many = origin.sources.len() > MOST_SOURCES
             || origin.sources.iter().any(|s| s.numbers.len() > MOST_FIELDS);

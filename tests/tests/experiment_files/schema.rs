@@ -79,9 +79,20 @@ fn results_and_figures_of_every_version_can_be_read() {
         assert_eq!(effect.shape(), [3, 3]);
         assert!((effect.values[3] + 0.4495).abs() < 1e-4);
         assert_eq!(map.provenance.program, "whyfinder 0.1.0");
-        let origin = open_origin(&folder.join("figure.svg")).expect("reads");
-        is_the_trace(&origin.sources[0].experiment);
+        for figure in ["figure.svg", "figure-2.svg"] {
+            let origin = open_origin(&folder.join(figure)).expect("reads");
+            is_the_trace(&origin.sources[0].experiment);
+        }
     }
+    // Records of figures count their versions by themselves; the second added how the window showed them, and parts.
+    let second = open_origin(&folder(1).join("figure-2.svg")).expect("reads");
+    let panel = &second.description.panels[0];
+    assert_eq!(
+        (second.format, panel.part.map(|p| p.rows)),
+        (2, Some([1, 6]))
+    );
+    let first = open_origin(&folder(1).join("figure.svg")).expect("reads");
+    assert_eq!((first.format, first.description.panels[0].part), (1, None));
 }
 
 #[test]

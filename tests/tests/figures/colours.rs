@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use whyfinder_experiment::{Axis, Field, Outcome, parse_experiment, write_result};
 
-use crate::made::{LAYERS, TOKENS, attention, map, trace};
+use crate::made::{LAYERS, TOKENS, attention, map, recorded, trace};
 use crate::page::{Page, Picture};
 use crate::pdf_reader::Pdf;
 use crate::read_back::{Bar, Cells, Seen, bars, lattice, pictured};
@@ -321,6 +321,72 @@ fn of_one_map_and_range_for_all() {
     let shape = [TOKENS.len(), LAYERS];
     let panel = expected(Drawn::Rects(0), shape, "cividis", [0.02, 0.2]);
     assert_eq!(read_back(&[outcome], &words, &[panel]), 160);
+}
+
+#[test]
+fn of_parts() {
+    let outcome = trace(&TOKENS);
+    let ends = trace_ends(&outcome);
+    let words = [
+        "--field",
+        "residual",
+        "--field",
+        "attention",
+        "--part",
+        "3-99,1-6",
+    ];
+    let panels = [0, 1].map(|i| Expected {
+        panel: i + 1,
+        bar: i,
+        ..expected(
+            Drawn::Rects(i),
+            [7, 5],
+            ["purples-light", "reds-light"][i],
+            ends,
+        )
+    });
+    let of_parts = [words.as_slice(), &["--width", "double"]].concat();
+    let values = read_back(std::slice::from_ref(&outcome), &of_parts, &panels);
+    assert_eq!(values, 2 * 2 * 35);
+    let made = made(&[outcome], &of_parts);
+    let said = |text: &str| made.svg.words.iter().any(|w| w.text.contains(text));
+    assert!(said("shown: tokens 3 to 9 of 10, layers 1 to 5 of 8"));
+    assert_eq!(made.rows[0].row, "vane*");
+    assert_eq!(made.rows[0].column, "1");
+
+    // The region's block and a corner of what can reach it.
+    let outcome = effects();
+    let most = extent(&outcome);
+    let panel = expected(Drawn::Over(0), [3, 4], "blue-red-light", [-most, most]);
+    let words = ["--field", "effect", "--part", "1-4,2-6"];
+    assert_eq!(read_back(&[outcome], &words, &[panel]), 24);
+
+    let n = TOKENS.len();
+    let panel = expected(Drawn::Tiles(4), [n, n], "magma", [0.0, 1.0]);
+    let words = ["--field", "atlas", "--part", "1-3,2-4"];
+    let values = read_back(&[attention(&TOKENS, 3, 4)], &words, &[panel]);
+    assert_eq!(values, 4 * n * (n + 1));
+    let panel = expected(Drawn::Rects(0), [3, 4], "magma", [0.0, 1.0]);
+    let words = ["--field", "head:1.2", "--part", "4-7,1-5"];
+    let small = attention(&TOKENS, 2, 4);
+    assert_eq!(read_back(&[small], &words, &[panel]), 24);
+}
+
+#[test]
+fn of_a_part_of_recorded_attention() {
+    let outcome = recorded(300);
+    // Every query attends to all keys before it alike: single weights, though the overview has cells of four by four.
+    let made = made(
+        &[outcome],
+        &["--field", "head:0.1", "--part", "104-108,100-103"],
+    );
+    assert_eq!(made.rows.len(), 12);
+    assert_eq!(
+        (made.rows[0].row.as_str(), made.rows[0].column.as_str()),
+        ("␣w104", "␣w100")
+    );
+    let weight = made.rows[3].value.expect("measured");
+    assert!((weight - 1.0 / 106.0).abs() < 1e-6, "{weight}");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use proptest::prelude::*;
 use whyfinder_figure::origin::Held;
-use whyfinder_figure::{Figure, Format, Origin, Source, read_origin};
+use whyfinder_figure::{Figure, Format, Looked, MapLooked, Origin, Part, Source, read_origin};
 
-use crate::made::{TOKENS, attention, described, figure, map, recorded, trace, with_predictions};
+use crate::made::{
+    TOKENS, attention, described, figure, figure_as, map, recorded, trace, with_predictions,
+};
 
 const FORMATS: [Format; 3] = [Format::Svg, Format::Pdf, Format::Png];
 
@@ -132,7 +134,7 @@ fn what_holds_no_origin_is_told_from_what_holds_a_bad_one() {
         assert!(read_origin(bytes).expect("no error").is_none());
     }
     let svg = figure(&trace(&TOKENS), &["mlp"]).svg().expect("written");
-    let newer = svg.replace("&quot;format&quot;:1,", "&quot;format&quot;:7,");
+    let newer = svg.replace("&quot;format&quot;:2,", "&quot;format&quot;:7,");
     let message = read_origin(newer.as_bytes())
         .expect_err("a newer one")
         .to_string();
@@ -151,6 +153,74 @@ fn what_holds_no_origin_is_told_from_what_holds_a_bad_one() {
     // A document type could name entities that grow without end.
     let bomb = svg.replacen("<svg", "<!DOCTYPE svg [<!ENTITY a \"b\">]><svg", 1);
     assert!(read_origin(bomb.as_bytes()).expect("no error").is_none());
+}
+
+#[test]
+fn how_the_window_showed_it_comes_back_and_nonsense_is_refused() {
+    let mut description = described(&["residual", "effect"]);
+    description.panels.pop();
+    let map = MapLooked {
+        zoom: 2.5,
+        origin: [0.1, 0.25],
+        range: Some([-0.5, 2.0]),
+    };
+    description.looked = Some(Looked {
+        maps: [("trace".to_string(), map)].into(),
+        threshold: Some(0.2),
+        flipped: true,
+        regions: vec![[1, 2, 3, 4]],
+        ..Looked::default()
+    });
+    description.panels[0].part = Some(Part {
+        rows: [0, 4],
+        columns: [2, 8],
+    });
+    let figure = figure_as(&trace(&TOKENS), &description);
+    for format in FORMATS {
+        assert_eq!(inside(&figure, format).description, description);
+    }
+    let json = figure.origin().to_json().expect("JSON");
+    for (from, to) in [
+        ("\"zoom\":2.5", "\"zoom\":0.5"),
+        ("\"zoom\":2.5", "\"zoom\":1e300"),
+        ("[0.1,0.25]", "[-0.1,0.25]"),
+        ("[-0.5,2.0]", "[2.0,-0.5]"),
+        ("[1,2,3,4]", "[1,2,0,4]"),
+        ("[1,2,3,4]", "[1,2,3,99999999999]"),
+    ] {
+        assert!(json.contains(from), "{from}: {json}");
+        let message = Origin::from_json(&json.replace(from, to))
+            .expect_err(to)
+            .to_string();
+        assert!(message.ends_with('.'), "{message}");
+    }
+}
+
+#[test]
+fn parts_that_a_map_does_not_have_are_told() {
+    let source = trace(&TOKENS);
+    let source = [Source {
+        outcome: &source,
+        name: "one",
+    }];
+    for (view, rows, said) in [
+        ("residual", [10, 12], "10 rows and 8 columns"),
+        ("residual", [4, 4], "10 rows and 8 columns"),
+        ("residual.lines", [0, 2], "Only maps and pictures"),
+    ] {
+        let mut description = described(&[view]);
+        description.panels[0].part = Some(Part {
+            rows,
+            columns: [0, 2],
+        });
+        let message = Figure::new(&source, &description)
+            .expect_err("it has no such part")
+            .to_string();
+        assert!(
+            message.contains(said) && message.ends_with('.'),
+            "{message}"
+        );
+    }
 }
 
 #[test]

@@ -185,6 +185,10 @@ pub(crate) struct Figure {
     /// Values of the first and the last colour
     #[arg(long, value_name = "LO,HI", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
+    /// Some rows and columns of every map, counted from 0 and without the last, such as 2-7,0-4; of the atlas layers
+    /// and heads
+    #[arg(long, value_name = "ROWS,COLUMNS")]
+    pub(crate) part: Option<String>,
     /// light or dark [default: light]
     #[arg(long, value_name = "THEME")]
     pub(crate) theme: Option<String>,

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use whyfinder_experiment::Outcome;
 use whyfinder_figure::{
-    Description, Figure, FigureError, Format, Panel, Source, View, default_views, open_origin,
-    save, views_of,
+    Description, Figure, FigureError, Format, Panel, Part, Source, View, default_views,
+    open_origin, save, views_of,
 };
 
 use super::arguments;
@@ -147,11 +147,13 @@ fn describe(
         description.panels = panels(arguments, outcomes)?;
     }
     let range = arguments.range.as_deref().map(range).transpose()?;
+    let part = arguments.part.as_deref().map(part).transpose()?;
     for panel in &mut description.panels {
         if let Some(map) = &arguments.map {
             panel.map = Some(map.clone());
         }
         panel.range = range.or(panel.range);
+        panel.part = part.or(panel.part);
     }
     if arguments.difference {
         if outcomes.len() < 2 {
@@ -210,6 +212,28 @@ fn range(text: &str) -> Result<[f32; 2], CommandError> {
     read().ok_or_else(|| {
         CommandError::bad_request(format!(
             "\"{text}\" is no range; write one such as 0,0.5 or -1,1."
+        ))
+    })
+}
+
+/// `ROWS,COLUMNS`, each `FIRST-END`.
+fn part(text: &str) -> Result<Part, CommandError> {
+    let side = |text: &str| {
+        let (first, end) = text.split_once('-')?;
+        let side: [usize; 2] = [first.trim().parse().ok()?, end.trim().parse().ok()?];
+        (side[0] < side[1]).then_some(side)
+    };
+    let read = || {
+        let (rows, columns) = text.split_once(',')?;
+        Some(Part {
+            rows: side(rows)?,
+            columns: side(columns)?,
+        })
+    };
+    read().ok_or_else(|| {
+        CommandError::bad_request(format!(
+            "\"{text}\" is no part of a map; write its rows and columns, counted from 0 and without the last, such as \
+             2-7,0-4."
         ))
     })
 }

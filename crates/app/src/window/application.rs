@@ -80,6 +80,8 @@ pub struct Application {
     pub(super) script: Option<Writing>,
     /// The figure that the question was brought back from.
     pub(super) opened_figure: Option<Box<Origin>>,
+    /// Its answers are on their way: what they are shown by is the figure's.
+    pub(super) figure_awaited: bool,
     /// What running programs send.
     pub(super) listener: Option<Listener>,
     /// A file that is being read.
@@ -158,6 +160,7 @@ impl Application {
             studio: Studio::default(),
             script: None,
             opened_figure: None,
+            figure_awaited: false,
             listener: None,
             reading: None,
             subject_at: None,

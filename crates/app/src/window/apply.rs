@@ -18,6 +18,12 @@ use super::state::{Job, Notice, NoticeAction, Phase};
 
 impl Application {
     pub(super) fn apply(&mut self, ctx: &Context, command: Command) {
+        let asks_otherwise = matches!(
+            command,
+            Command::OpenModel(_) | Command::SetPrompt(_) | Command::Edit(_) | Command::RunScene(_)
+        );
+        // Of another question the figure says nothing.
+        self.figure_awaited &= !asks_otherwise;
         match command {
             Command::OpenModel(reference) => self.open_model(reference),
             Command::ChooseModel => self.ask_for(ctx, Wanted::ModelFolder),

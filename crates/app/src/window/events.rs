@@ -70,6 +70,7 @@ impl Application {
                     return;
                 }
                 self.note_finished(&outcome);
+                self.settle_opened_figure(&outcome.experiment);
             }
             Event::Tile(tile) => self.maps.tiles.put(tile),
             // The window's runs are kept in its history, once they are done.
@@ -92,7 +93,7 @@ impl Application {
             // Numbers of another network must not stand under this one's name.
             self.state.results = Results::default();
             self.state.selection = Selection::default();
-            self.maps.fit_all();
+            self.fit_maps();
         }
         let before = self.state.model.open.as_ref().map(|m| &m.reference);
         if before.is_some_and(|model| *model != reference) {
@@ -216,7 +217,7 @@ impl Application {
                     kind: self.state.selection.kind,
                     ..Selection::default()
                 };
-                self.maps.fit_all();
+                self.fit_maps();
             }
             self.state.results.run = Some(run);
         }

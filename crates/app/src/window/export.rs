@@ -96,6 +96,10 @@ pub struct Export {
     pub dpi: f32,
     /// The width as it is being typed, where it is none of the presets.
     pub width: String,
+    /// Of maps that are zoomed, the part that the window shows.
+    pub only_in_view: bool,
+    /// Whether that is less than the whole of any map here.
+    pub zoomed: bool,
     pub drawn: Option<Drawn>,
     /// Raised with each change; a drawing of an earlier one is out of date.
     pub version: u64,
@@ -122,6 +126,8 @@ pub enum ExportCommand {
     Open,
     Close,
     Describe(Box<Description>),
+    /// Draws of zoomed maps what is in view, or all.
+    OnlyInView(bool),
     /// What is typed as the width.
     Width(String),
     Format(Format),
@@ -215,6 +221,8 @@ impl Export {
             format: Format::Pdf,
             dpi: 300.0,
             width: String::new(),
+            only_in_view: false,
+            zoomed: false,
             drawn: None,
             version: 1,
         })
@@ -243,6 +251,7 @@ impl Export {
             (panel.source, panel.minus) = (source, minus.flatten());
         }
         if !description.panels.is_empty() {
+            self.only_in_view = description.panels.iter().any(|p| p.part.is_some());
             self.description = description;
         }
     }

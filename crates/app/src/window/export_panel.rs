@@ -1,8 +1,8 @@
 //! The dialog that makes a figure: what it shows at the left, the file itself at the right.
 
 use egui::{
-    Align, Button, Context, CornerRadius, DragValue, Frame, Id, Layout, Margin, Modal, RichText,
-    ScrollArea, Stroke, TextEdit, TextureHandle, TextureOptions, Ui, vec2,
+    Align, Button, Checkbox, Context, CornerRadius, DragValue, Frame, Id, Layout, Margin, Modal,
+    RichText, ScrollArea, Stroke, TextEdit, TextureHandle, TextureOptions, Ui, vec2,
 };
 use whyfinder_figure::{Description, Format, Length, Panel, View};
 use whyfinder_paint::ColourMap;
@@ -81,6 +81,7 @@ fn settings(ui: &mut Ui, theme: &Theme, export: &Export, said: &mut Vec<ExportCo
             ui.spacing_mut().item_spacing.y = 4.0;
             heading(ui, "Panels");
             panels(ui, export, &mut d);
+            only_in_view(ui, export, said);
             heading(ui, "Size on paper");
             width(ui, export, &mut d, said);
             row(ui, "Letters", |ui| {
@@ -207,6 +208,19 @@ fn panels(ui: &mut Ui, export: &Export, d: &mut Description) {
                 panel_colours(ui, &label, panel);
             }
         });
+    }
+}
+
+/// Figures show maps whole, unless this is ticked.
+fn only_in_view(ui: &mut Ui, export: &Export, said: &mut Vec<ExportCommand>) {
+    let mut only = export.only_in_view;
+    let words = "Only what is in view";
+    let response = ui
+        .add_enabled(export.zoomed, Checkbox::new(&mut only, words))
+        .on_hover_text("Of maps that are zoomed, the cells that the window shows now")
+        .on_disabled_hover_text("Every map here is shown whole; zoom into one to draw a part");
+    if response.changed() {
+        said.push(ExportCommand::OnlyInView(only));
     }
 }
 

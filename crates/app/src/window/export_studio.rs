@@ -139,6 +139,9 @@ impl Application {
             ExportCommand::Describe(description) => {
                 self.change_export(ctx, |e| e.description = *description)
             }
+            ExportCommand::OnlyInView(only) => {
+                self.change_export(ctx, |e| e.only_in_view = only);
+            }
             ExportCommand::Width(width) => self.change_export(ctx, |e| {
                 if let Ok(length) = width.parse::<Length>() {
                     e.description.width = length;
@@ -207,6 +210,10 @@ impl Application {
             self.say(ctx, "There is nothing measured to export yet");
             return;
         };
+        for panel in &mut export.description.panels {
+            let outcome = &export.sources[panel.source].outcome;
+            panel.range = self.range_in_view(outcome, panel);
+        }
         if let Some(origin) = &self.opened_figure {
             export.take(origin);
         }
@@ -227,12 +234,21 @@ impl Application {
 
     /// Changes the figure and has it drawn anew.
     fn change_export(&mut self, ctx: &Context, change: impl FnOnce(&mut Export)) {
-        let selected = self.selected_for_figure();
-        let Some(export) = &mut self.state.export else {
+        let Some(mut export) = self.state.export.take() else {
             return;
         };
-        change(export);
-        export.description.selected = selected;
+        change(&mut export);
+        export.zoomed = false;
+        for panel in &mut export.description.panels {
+            let source = export.sources.get(panel.source);
+            let part = source.and_then(|s| self.part_in_view(&s.outcome, &panel.view));
+            // A part that the figure came with stays where the window shows the whole.
+            let part = part.or(panel.part);
+            export.zoomed |= part.is_some();
+            panel.part = part.filter(|_| export.only_in_view);
+        }
+        export.description.selected = self.selected_for_figure();
+        export.description.looked = self.looked();
         export.version += 1;
         let inches = export.description.width.points() / 72.0;
         let dpi = (PREVIEW * ctx.pixels_per_point() / inches).clamp(40.0, 600.0);
@@ -244,13 +260,16 @@ impl Application {
                 dpi,
             },
         };
+        self.state.export = Some(export);
         self.studio.order(ctx, order);
     }
 
     fn selected_for_figure(&self) -> Option<Selected> {
         let s = self.state.selection;
         let images = self.state.is_about_images();
+        let chosen = s.layer.is_some() || s.token.is_some();
         let selected = Selected {
+            kind: Some(s.kind).filter(|_| chosen && !images),
             layer: s.layer,
             head: s.head,
             query: s.query,

@@ -216,8 +216,13 @@ impl Application {
         self.state.axes = None;
         self.state.selection = Selection::default();
         self.chosen_by_hand = false;
-        self.opened_figure = None;
-        self.maps.fit_all();
+        let of_figure = self.opened_figure.as_ref().is_some_and(|origin| {
+            let first = origin.sources.first();
+            first.is_some_and(|s| s.experiment == import.outcome.experiment)
+        });
+        if !of_figure {
+            self.opened_figure = None;
+        }
         let outcome = Arc::new(import.outcome);
         self.state.finished.keep(&outcome);
         self.state.imported = Some(Imported {
@@ -230,6 +235,8 @@ impl Application {
             connected: false,
         });
         self.fill_from_import();
+        self.fit_maps();
+        self.settle_opened_figure(&outcome.experiment);
     }
 
     /// Puts the numbers where the panels of attention and traces read them.

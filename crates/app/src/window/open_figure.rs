@@ -1,7 +1,7 @@
 //! A figure brings back its experiment and what was looked at.
 
 use egui::Context;
-use whyfinder_experiment::InstrumentSettings;
+use whyfinder_experiment::{Experiment, InstrumentSettings};
 use whyfinder_figure::{Origin, View};
 
 use super::application::Application;
@@ -33,13 +33,24 @@ impl Application {
             .map(|s| s.experiment.model.clone())
             .filter(|model| about_pictures && *model != experiment.model)
             .collect();
-        let selection = selection_of(&origin);
-        let block = origin.description.selected.as_ref().and_then(|s| s.block);
         self.opened_figure = Some(origin);
         self.put(ctx, &experiment, true);
         for network in beside {
             self.apply_image(ctx, ImageCommand::AddNetwork(network));
         }
+        self.figure_awaited = true;
+        self.look_as_in_figure();
+    }
+
+    /// Selects and shows what the opened figure says.
+    fn look_as_in_figure(&mut self) {
+        let Some(origin) = &self.opened_figure else {
+            return;
+        };
+        let selection = selection_of(origin);
+        let description = &origin.description;
+        let block = description.selected.as_ref().and_then(|s| s.block);
+        let looked = description.looked.clone().unwrap_or_default();
         if selection != Selection::default() {
             self.state.selection = selection;
             self.chosen_by_hand = true;
@@ -48,6 +59,27 @@ impl Application {
             self.state.images.block = Some(Cell::new(row, column));
             self.state.images.block_by_hand = true;
         }
+        self.look_again(&looked);
+    }
+
+    /// Shows every map whole, or as the figure has it whose answers are on their way.
+    pub(super) fn fit_maps(&mut self) {
+        self.maps.fit_all();
+        if self.figure_awaited {
+            self.look_as_in_figure();
+        }
+    }
+
+    /// Once an experiment of the opened figure is answered, its maps are the person's to move.
+    pub(super) fn settle_opened_figure(&mut self, answered: &Experiment) {
+        let awaited = self.opened_figure.as_ref().is_some_and(|origin| {
+            let same = |asked: &Experiment| {
+                asked.model == answered.model
+                    && asked.instrument.name() == answered.instrument.name()
+            };
+            origin.sources.iter().any(|s| same(&s.experiment))
+        });
+        self.figure_awaited &= !awaited;
     }
 
     /// What to say where the model that cannot be opened is that of a figure: its name and digests too.
@@ -84,7 +116,7 @@ fn selection_of(origin: &Origin) -> Selection {
             query: selected.query,
             key: selected.key,
             token: selected.token,
-            ..selection
+            kind: selected.kind.unwrap_or(selection.kind),
         };
     }
     selection

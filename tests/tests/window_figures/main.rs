@@ -1,6 +1,7 @@
 //! Figures made in the window, and figures that bring back what they show.
 
-#[path = "support/stage.rs"]
+mod looked;
+#[path = "../support/stage.rs"]
 mod stage;
 
 use std::path::Path;
