@@ -1,5 +1,6 @@
 //! Figures made in the window, and figures that bring back what they show.
 
+mod dropped;
 mod looked;
 #[path = "../support/stage.rs"]
 mod stage;
