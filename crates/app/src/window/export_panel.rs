@@ -213,6 +213,7 @@ fn panels(ui: &mut Ui, export: &Export, d: &mut Description) {
 
 /// Figures show maps whole, unless this is ticked.
 fn only_in_view(ui: &mut Ui, export: &Export, said: &mut Vec<ExportCommand>) {
+    ui.add_space(4.0);
     let mut only = export.only_in_view;
     let words = "Only what is in view";
     let response = ui
