@@ -54,8 +54,16 @@ pub fn answer(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return CommandError::misunderstood(&error).report(),
     };
     let done = match arguments.command {
-        None => open::window(&[], &arguments::Elsewhere::default()),
-        Some(Command::Open { paths, elsewhere }) => open::window(&paths, &elsewhere),
+        None => open::window(
+            &[],
+            &arguments::Machine::default(),
+            &arguments::Elsewhere::default(),
+        ),
+        Some(Command::Open {
+            paths,
+            machine,
+            elsewhere,
+        }) => open::window(&paths, &machine, &elsewhere),
         Some(Command::Run(run)) => run::run(&run),
         Some(Command::Estimate(estimate)) => estimate::estimate(&estimate),
         Some(Command::Figure(figure)) => figure::figure(&figure),

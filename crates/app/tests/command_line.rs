@@ -163,6 +163,7 @@ fn requests_that_cannot_be_meant_end_with_two() {
     assert!(unknown.contains("top"), "{unknown}");
     let device = ["run", "run.toml", "--out", "out", "--device", "abacus"];
     assert!(complaint(&device).contains("abacus"));
+    assert!(complaint(&["open", "demo:isles", "--device", "abacus"]).contains("abacus"));
     let model = [
         "run",
         "run.toml",

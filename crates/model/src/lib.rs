@@ -63,7 +63,7 @@ pub use error::{ModelError, Result};
 pub use gradient::{Gradient, GradientTap};
 pub use intervene::Patcher;
 pub use language_model::LanguageModel;
-pub use open::{OpenOptions, architecture, device_named, locate_folder, open};
+pub use open::{OpenOptions, architecture, device_memory, device_named, locate_folder, open};
 pub use probe::{Both, NoProbe, Probe};
 pub use reference::Reference;
 pub use tail::{Past, Tail};

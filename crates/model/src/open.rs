@@ -115,6 +115,18 @@ pub fn device_named(name: &str) -> Result<Device> {
     }
 }
 
+/// Bytes of a graphics card's own memory; `None` where a device has the machine's, or does not say.
+pub fn device_memory(device: &Device) -> Option<u64> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(card) => {
+            let (_, all) = card.cuda_stream().context().mem_get_info().ok()?;
+            u64::try_from(all).ok()
+        }
+        _ => None,
+    }
+}
+
 /// `cpu`, `cuda:0`, `metal`.
 pub(crate) fn device_name(device: &Device) -> String {
     match device.location() {

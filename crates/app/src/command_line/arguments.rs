@@ -28,6 +28,8 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
         #[command(flatten)]
+        machine: Machine,
+        #[command(flatten)]
         elsewhere: Elsewhere,
     },
     /// Carries out an experiment and writes result.npz and result.json
@@ -103,18 +105,30 @@ pub(crate) struct Settings {
     pub(crate) machine: Machine,
 }
 
+const CPU: &str = "cpu";
+
 /// What computes, and on how many threads.
 #[derive(Debug, Args)]
 pub(crate) struct Machine {
     /// cpu, cuda:N or metal
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, default_value = CPU)]
     pub(crate) device: String,
     /// Threads of the computation [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
-    /// Memory that may be used, such as 4GiB [default: 70 % of the machine's]
+    /// Memory that may be used, such as 4GiB [default: 70 % of the machine's or the graphics card's]
     #[arg(long, value_name = "SIZE", value_parser = bytes_of)]
     pub(crate) memory: Option<u64>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            device: CPU.to_owned(),
+            threads: None,
+            memory: None,
+        }
+    }
 }
 
 /// Bytes of a size such as `800MiB`, `4GiB` or `2000000`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use whyfinder_experiment::{Experiment, Field, Outcome};
 use whyfinder_instrument::Report;
-use whyfinder_model::{OpenOptions, device_named};
+use whyfinder_model::{OpenOptions, device_memory, device_named};
 use whyfinder_worker::{Event, JobId, Kept, MemoryBudget, Request, Worker, WorkerOptions};
 
 use super::arguments::Machine;
@@ -31,18 +31,32 @@ pub(crate) fn worker_keeping(
     machine: &Machine,
     keep_in: Option<&Path>,
 ) -> Result<Worker, CommandError> {
+    Ok(Worker::spawn(WorkerOptions {
+        keep_in: keep_in.map(Path::to_path_buf),
+        ..options(machine)?
+    }))
+}
+
+/// What a worker is told of the machine. Starts the program once more where other threads are asked for.
+///
+/// # Errors
+/// If there is no such device.
+pub(crate) fn options(machine: &Machine) -> Result<WorkerOptions, CommandError> {
     let device = device_named(&machine.device)?;
     threads::limit_to(machine.threads)?;
-    let memory = machine.memory.map(MemoryBudget::Bytes).unwrap_or_default();
-    Ok(Worker::spawn(WorkerOptions {
+    let memory = machine
+        .memory
+        .or_else(|| device_memory(&device).map(|bytes| bytes / 10 * 7))
+        .map(MemoryBudget::Bytes)
+        .unwrap_or_default();
+    Ok(WorkerOptions {
         memory,
-        keep_in: keep_in.map(Path::to_path_buf),
         models: OpenOptions {
             device,
             ..OpenOptions::default()
         },
         ..WorkerOptions::default()
-    }))
+    })
 }
 
 /// Carries out an experiment and tells how far it is.

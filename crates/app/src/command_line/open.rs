@@ -5,6 +5,7 @@ use std::path::Path;
 use whyfinder_worker::{Worker, WorkerOptions};
 
 use super::arguments;
+use super::carry_out::options;
 use super::command_error::CommandError;
 use super::elsewhere::asked;
 use super::gallery;
@@ -15,17 +16,16 @@ const FOLDER: &str = "whyfinder-gallery";
 
 pub(crate) fn window(
     paths: &[String],
+    machine: &arguments::Machine,
     elsewhere: &arguments::Elsewhere,
 ) -> Result<(), CommandError> {
+    let options = options(machine)?;
     let arguments = OpenArguments {
         open: paths.to_vec(),
         asked: asked(elsewhere)?,
     };
     let opened = open_with(arguments, |wake| {
-        Box::new(Worker::spawn(WorkerOptions {
-            wake,
-            ..WorkerOptions::default()
-        }))
+        Box::new(Worker::spawn(WorkerOptions { wake, ..options }))
     });
     match opened {
         Err(OpenError::NoDisplay) if paths.is_empty() => {
