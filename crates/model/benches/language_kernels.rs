@@ -3,9 +3,11 @@
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops::{sigmoid, softmax_last_dim};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use whyfinder_experiment::attention::AttentionForm;
 use whyfinder_model::config::{Activation, NormKind};
 use whyfinder_model::kernel::activation::{activate, gate};
 use whyfinder_model::kernel::attention::{Attention, attend, softmax};
+use whyfinder_model::kernel::attention_record::record;
 use whyfinder_model::kernel::linear::linear;
 use whyfinder_model::kernel::norm::norm;
 use whyfinder_model::kernel::rope::rotate;
@@ -171,5 +173,25 @@ fn attention(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, products, elements, rows, attention);
+/// What is kept of attention in place of its patterns, for a few heads.
+fn recorded(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention record");
+    group.sample_size(10);
+    for (tokens, heads, groups, width) in [(1024, HEADS, HEADS, HEAD), (8192, 4, 1, 8)] {
+        let form = AttentionForm {
+            scale: 1.0 / (width as f32).sqrt(),
+            softcap: None,
+            window: None,
+            prefix: 0,
+        };
+        let queries = drawn(&[1, tokens, heads, width]);
+        let keys = drawn(&[1, tokens, groups, width]);
+        group.bench_function(BenchmarkId::new("ours", tokens), |b| {
+            b.iter(|| record(0, form, &queries, &keys, &mut || Ok(())).expect("records"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, products, elements, rows, attention, recorded);
 criterion_main!(benches);
