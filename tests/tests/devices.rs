@@ -2,6 +2,9 @@
 //!
 //! A build with `--features whyfinder/cuda` (or `metal`) runs these on the device that `WHYFINDER_DEVICE` names:
 //! `WHYFINDER_DEVICE=cuda:0 cargo test --release --workspace --features whyfinder/cuda --test devices -- --ignored`.
+//! `WHYFINDER_ONLY=facade,lam` leaves out the experiments of other names.
+
+#![allow(clippy::print_stdout)]
 
 #[path = "support/models.rs"]
 mod models;
@@ -190,6 +193,10 @@ fn experiments() -> Vec<(String, Experiment)> {
     ] {
         let experiment = parse_experiment(&text, &[]).unwrap_or_else(|e| panic!("{name}: {e}"));
         all.push((name.to_owned(), experiment));
+    }
+    if let Ok(only) = std::env::var("WHYFINDER_ONLY") {
+        all.retain(|(name, _)| only.split(',').any(|wanted| wanted == name));
+        assert!(!all.is_empty(), "there is no experiment of these names");
     }
     all
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use serde_json::json;
 use whyfinder_instrument::spread::spread;
 use whyfinder_model::OpenOptions;
@@ -220,7 +220,7 @@ impl Stage {
             // Packs of the size, and as many at once, as the instrument takes.
             let wave = places
                 .by_ref()
-                .take(places_at_once())
+                .take(places_at_once(&Device::Cpu))
                 .map(|rect| {
                     let one = lens.flops(rect, Held::Nothing).0;
                     let count = ((STEP_FLOPS / one) as usize).clamp(1, self.draws);

@@ -71,7 +71,7 @@ impl<'a> Runner<'a> {
     /// Packs that are worth running together.
     pub(super) fn packs_at_once(&self) -> usize {
         match &self.way {
-            Way::Lens(_) => places_at_once(),
+            Way::Lens(_) => places_at_once(&device_of(self.network)),
             // A whole pass keeps all threads busy by itself.
             Way::Whole(_) => 1,
         }
@@ -81,7 +81,7 @@ impl<'a> Runner<'a> {
     pub(super) fn places_alive(&self) -> usize {
         match &self.way {
             // Half of those that are handed over together wait.
-            Way::Lens(_) => places_at_once().div_ceil(2),
+            Way::Lens(_) => places_at_once(&device_of(self.network)).div_ceil(2),
             Way::Whole(_) => 1,
         }
     }

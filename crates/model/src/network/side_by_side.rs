@@ -3,12 +3,13 @@
 //! A patch's own operations are too small to be worth more than one thread. Places do not wait for each other, so each
 //! goes through the network on a thread of its own.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::lens::{Held, Lens};
 use super::rect::Rect;
 use crate::error::Result;
+use crate::lanes;
 
 /// Patches for one place of the picture.
 #[derive(Clone, Debug)]
@@ -18,10 +19,11 @@ pub struct Patched {
     pub patches: Tensor,
 }
 
-/// Places that keep all threads busy, and a few more, since they do not all take the same time.
-pub fn places_at_once() -> usize {
-    match rayon::current_num_threads() {
-        0 | 1 => 1,
+/// Places that keep all threads busy, and a few more, since they do not all take the same time. One on a graphics
+/// card: threads that share one get in each other's way (sixteen took three times as long as one on an H200).
+pub fn places_at_once(device: &Device) -> usize {
+    match lanes::most(device) {
+        1 => 1,
         threads => 2 * threads,
     }
 }
