@@ -11,6 +11,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use stage::{CLEAN, CORRUPTED, Stage, WEAK};
 use whyfinder::window::State;
 use whyfinder::window::dialogs::Answer;
+use whyfinder::window::run_history::comparing::Comparison;
 use whyfinder_experiment::{read_experiment, read_result};
 use whyfinder_worker::Request;
 
@@ -409,6 +410,8 @@ fn two_runs_are_set_side_by_side_and_subtracted() {
         .value()
         .unwrap_or_default();
     assert!(read.contains("second run minus first"), "{read}");
+    // Both runs have the same seed, and their draws are kept.
+    stage.window.get_by_label_contains("errors paired by draw");
     let differences = match &state(&stage)
         .run_history
         .compared
@@ -419,12 +422,11 @@ fn two_runs_are_set_side_by_side_and_subtracted() {
         Some(Ok(comparison)) => comparison.clone(),
         other => panic!("{other:?}"),
     };
-    let whyfinder::window::run_history::comparing::Comparison::Traces(traces) = &*differences
-    else {
+    let Comparison::Traces(traces) = &*differences else {
         panic!("traces");
     };
     let fields = traces.differences.as_ref().expect("the same axes");
-    let residual = &fields[0];
+    let residual = &fields[0].field;
     let own = &traces.sides[0].grids[0];
     for (d, v) in residual.values.iter().zip(&own.values) {
         assert!((d + 0.5 * (v - CORRUPTED)).abs() < 1e-4, "{d} {v}");
@@ -433,6 +435,102 @@ fn two_runs_are_set_side_by_side_and_subtracted() {
     stage.window.key_press(Key::Escape);
     stage.settle();
     assert!(state(&stage).run_history.compared.is_none());
+}
+
+/// Runs of two prompts without a subject, set against each other.
+fn two_prompts(width: f32, height: f32, scale: f32) -> (Stage, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut answers = Vec::new();
+    let prompts = [
+        "The tower of Tarlithmi stands in",
+        "The port of Varn lies on",
+    ];
+    for (i, prompt) in prompts.iter().enumerate() {
+        let path = folder.path().join(format!("{i}.toml"));
+        let text =
+            format!("instrument = \"run\"\nmodel = \"demo:isles\"\n[input]\nprompt = {prompt:?}\n");
+        std::fs::write(&path, text).expect("writes");
+        answers.push(Answer::Picked(path));
+    }
+    let history = Some(folder.path().join("history"));
+    let mut stage = Stage::keeping(width, height, scale, answers, &[], history);
+    for (i, prompt) in prompts.iter().enumerate() {
+        stage.window.key_press_modifiers(Modifiers::COMMAND, Key::O);
+        stage.settle();
+        wait(&mut stage, "the file", |s| {
+            state(s).question.prompt == *prompt
+        });
+        stage.settle();
+        wait(&mut stage, "the run", |s| {
+            state(s).run_history.nodes.len() == i + 1 && kept(s) == i + 1
+        });
+    }
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
+    stage.settle();
+    (stage, folder)
+}
+
+fn compare_all(stage: &mut Stage) {
+    let changes: Vec<String> = state(stage)
+        .run_history
+        .nodes
+        .iter()
+        .map(|n| n.change.clone())
+        .collect();
+    for change in &changes {
+        let run = format!("Run: {change}");
+        let place = stage.window.get_by_label_contains(&run).rect();
+        stage.window.hover_at(place.center());
+        stage.window.run_steps(3);
+        click(stage, &format!("Compare “{change}”"));
+    }
+    click(stage, "Compare the two runs");
+    wait(stage, "the comparison", |s| {
+        let compared = state(s).run_history.compared.as_ref();
+        compared.is_some_and(|c| c.what.is_some())
+    });
+}
+
+#[test]
+fn next_tokens_of_two_runs_are_compared() {
+    for (name, width, scale) in [("1440", 1440.0, 1.0), ("960", 960.0, 2.0)] {
+        let (mut stage, _folder) = two_prompts(width, 900.0, scale);
+        stage.picture(&format!("history_{name}"));
+        compare_all(&mut stage);
+        let rows = match &state(&stage)
+            .run_history
+            .compared
+            .as_ref()
+            .expect("open")
+            .what
+        {
+            Some(Ok(comparison)) => match &**comparison {
+                Comparison::Predictions(rows) => rows.clone(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        // Both lists in turn, best first, each token once.
+        let said: Vec<&str> = rows.iter().map(|r| r.token.as_str()).collect();
+        assert_eq!(
+            said,
+            [" Jorath", " Muren", " Kasdin", " Ostra", " Sel", " the"]
+        );
+        assert_eq!(rows[0].probability, [Some(0.931), Some(0.12)]);
+        assert_eq!(rows[1].probability, [Some(0.009), Some(0.61)]);
+        assert_eq!(rows[4].probability, [None, Some(0.05)]);
+        stage.picture(&format!("predictions_{name}"));
+        stage.window.get_by_label("93 %");
+        stage.window.get_by_label("5.0 %");
+        click(&mut stage, "Difference");
+        stage.window.get_by_label("−81.1 points");
+        stage.window.get_by_label("+60.1 points");
+        assert!(stage.window.query_all_by_label("not in both").count() >= 3);
+        stage.picture(&format!("predictions_difference_{name}"));
+        stage.window.key_press_modifiers(Modifiers::COMMAND, Key::T);
+        stage.window.run_steps(5);
+        stage.picture(&format!("predictions_light_{name}"));
+    }
 }
 
 #[test]

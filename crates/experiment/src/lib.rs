@@ -8,6 +8,7 @@
 pub mod attention;
 mod attention_files;
 pub mod date;
+pub mod difference;
 mod document;
 pub mod error;
 pub mod experiment;
@@ -37,6 +38,7 @@ pub mod whole_file;
 pub mod write;
 
 pub use attention::AttentionRecord;
+pub use difference::{Difference, DifferenceErrors, floor_of, subtract};
 pub use error::ExperimentError;
 pub use experiment::{
     Corruption, Engine, Experiment, Input, InstrumentSettings, RunSettings, TraceKind,

@@ -7,6 +7,9 @@ use std::ops::Range;
 use whyfinder_experiment::{Axis, Field};
 use whyfinder_paint::{Colour, Image, MapArray, MapStyle, PaintError, flag};
 
+/// What the scale of a difference begins with.
+pub(crate) const DIFFERENCE: &str = "difference: ";
+
 /// One panel's content.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
@@ -185,6 +188,15 @@ impl Drawing {
             Content::Grid(grid) => Some(grid),
             Content::Over(over) => over.cells.as_ref(),
             _ => None,
+        }
+    }
+
+    /// The title as tables give it: of a difference also how sure it is.
+    pub(crate) fn named(&self) -> String {
+        let scale = self.scale.as_ref();
+        match scale.is_some_and(|scale| scale.name.starts_with(DIFFERENCE)) {
+            true => format!("{} ({})", self.title, self.details.join(", ")),
+            false => self.title.clone(),
         }
     }
 

@@ -1,10 +1,10 @@
 //! A figure from results and a description, ready to be written in any format.
 
-use whyfinder_experiment::{Axis, Field, ImportForm, InstrumentSettings, Outcome};
+use whyfinder_experiment::{Field, ImportForm, InstrumentSettings, Outcome, floor_of, subtract};
 use whyfinder_paint::{Image, Theme};
 
 use crate::description::{Description, Panel};
-use crate::drawing::{Content, Drawing};
+use crate::drawing::{Content, DIFFERENCE, Drawing};
 use crate::fonts::Fonts;
 use crate::origin::Origin;
 use crate::scene::Scene;
@@ -334,7 +334,7 @@ fn nothing(outcome: &Outcome, view: &View) -> FigureError {
     }
 }
 
-/// A field less the same field of another result; the errors of both together where both are known.
+/// A field less the same field of another result, as effects where it holds values; how its errors came about is said.
 fn difference(
     source: Source<'_>,
     other: Source<'_>,
@@ -359,22 +359,11 @@ fn difference(
             source.name, other.name
         )));
     }
-    let axes: Vec<Axis> = first.axes.clone();
-    let values = first
-        .values
-        .iter()
-        .zip(&second.values)
-        .map(|(a, b)| a - b)
-        .collect();
-    let mut field = Field::measured(name, axes, values)?;
-    for (cell, mask) in field.mask.iter_mut().enumerate() {
-        *mask = first.mask[cell] && second.mask[cell];
-    }
-    field.effect_stderr = match (first.effect_errors(), second.effect_errors()) {
-        (Some(a), Some(b)) => Some(a.iter().zip(b).map(|(a, b)| a.hypot(*b)).collect()),
-        _ => None,
+    let shift = floor_of(source.outcome, name) - floor_of(other.outcome, name);
+    let Some(found) = subtract(&first, &second, shift) else {
+        return Err(nothing(source.outcome, &panel.view));
     };
-    field.metric = first.metric;
+    let (field, errors) = (found.field, found.errors);
     let mut outcome = Outcome {
         fields: Vec::new(),
         attention: Vec::new(),
@@ -389,7 +378,7 @@ fn difference(
     outcome.fields.push(field);
     let mut made = view(&outcome, &panel.view, theme)?;
     made.title = format!("{} − {}", source.name, other.name);
-    made.details.clear();
+    made.details = vec![errors.to_string()];
     if let Some(scale) = &mut made.scale {
         let extent = scale.values[0].abs().max(scale.values[1].abs());
         let is_over = matches!(made.content, Content::Over(_));
@@ -400,7 +389,7 @@ fn difference(
                 extent,
             );
         }
-        scale.name = format!("difference: {}", scale.name);
+        scale.name = format!("{DIFFERENCE}{}", scale.name);
         scale.marks = vec![(0.0, String::new())];
         scale.remarks = vec![format!(
             "red: more in {}, blue: more in {}",

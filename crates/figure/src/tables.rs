@@ -16,7 +16,7 @@ const MOST_IN_LATEX: usize = 4_000;
 pub(crate) fn csv(drawings: &[Drawing]) -> String {
     let mut table = String::from("panel,title,tile,row,column,value,stderr,samples,state\n");
     for (i, drawing) in drawings.iter().enumerate() {
-        let panel = format!("{},{}", i + 1, quoted(&drawing.title));
+        let panel = format!("{},{}", i + 1, quoted(&drawing.named()));
         let mut row = |tile: &str, row: &str, column: &str, value: &str, rest: &str| {
             // Writing to a string cannot fail.
             let _ = writeln!(
@@ -163,7 +163,7 @@ pub(crate) fn latex(drawings: &[Drawing]) -> String {
     let mut text =
         String::from("% Numbers of a figure by Whyfinder. Needs \\usepackage{booktabs}.\n");
     for drawing in drawings {
-        let _ = writeln!(text, "\n{}", comment(&drawing.title));
+        let _ = writeln!(text, "\n{}", comment(&drawing.named()));
         match &drawing.content {
             Content::Grid(grid) => grid_table(&mut text, grid),
             Content::Over(over) => {

@@ -1,7 +1,7 @@
 //! The numbers in the picture are those of the result.
 
-use whyfinder_experiment::Field;
-use whyfinder_figure::Content;
+use whyfinder_experiment::{Field, Outcome};
+use whyfinder_figure::{Content, Figure, Panel, Source};
 use whyfinder_paint::{ColourMap, Theme};
 
 use crate::made::{TOKENS, attention, described, figure, figure_as, map, trace, with_predictions};
@@ -107,6 +107,46 @@ fn csv_reads_back_bit_for_bit() {
         assert_eq!(of_panel[33][3], "␣Tower*");
     }
     assert!(csv.contains("3,Next token,,corrupted run,␣Brelle,0.042,"));
+}
+
+/// The second panel of a figure that takes a run from another one, as a table.
+fn subtracted(of: &Outcome, minus: &Outcome) -> Vec<Vec<String>> {
+    let mut description = described(&["mlp"]);
+    description.panels.push(Panel {
+        minus: Some(1),
+        ..description.panels[0].clone()
+    });
+    let sources = [(of, "b"), (minus, "a")].map(|(outcome, name)| Source { outcome, name });
+    let csv = Figure::new(&sources, &description).expect("drawn").csv();
+    let rows = csv.lines().filter(|line| line.starts_with("2,"));
+    rows.map(|line| line.split(',').map(String::from).collect())
+        .collect()
+}
+
+#[test]
+fn a_difference_is_of_effects_and_its_errors_are_paired_where_draws_are_kept() {
+    let a = trace(&TOKENS);
+    let mut b = a.clone();
+    // The same effects upon another floor, draw by draw.
+    let field = b.fields.iter_mut().find(|f| f.name == "mlp").expect("made");
+    for cell in 0..field.values.len() {
+        let higher: Vec<f32> = field.samples_of(cell).iter().map(|s| s + 0.25).collect();
+        field.set_samples(cell, &higher);
+    }
+    *b.summary.reference.get_mut("corrupted").expect("made") += 0.25;
+    let rows = subtracted(&b, &a);
+    assert!(!rows.is_empty());
+    for row in &rows {
+        assert_eq!(row[1], "b − a (errors paired by draw)");
+        let [value, error] = [5, 6].map(|i: usize| row[i].parse::<f32>().expect("a number"));
+        assert!(value.abs() < 1e-6 && error < 1e-6, "{row:?}");
+    }
+    let field = b.fields.iter_mut().find(|f| f.name == "mlp").expect("made");
+    field.samples = None;
+    for row in subtracted(&b, &a) {
+        assert_eq!(row[1], "b − a (errors as of independent draws)");
+        assert!(row[6].parse::<f32>().expect("a number") > 1e-3, "{row:?}");
+    }
 }
 
 #[test]

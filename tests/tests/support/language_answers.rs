@@ -189,6 +189,19 @@ pub(crate) fn clean_top() -> Vec<TokenProbability> {
         .collect()
 }
 
+/// What a prompt's run says next; after "on" something else than after anything else.
+pub(crate) fn next_tokens(experiment: &Experiment) -> Vec<TokenProbability> {
+    let mut top = clean_top();
+    if tokens_of(experiment).last().is_some_and(|t| t == " on") {
+        let others = [(" Muren", 0.61), (" Jorath", 0.12), (" Sel", 0.05)];
+        for (token, (text, probability)) in top.iter_mut().zip(others) {
+            (token.text, token.probability) = (text.into(), probability);
+        }
+        top.truncate(others.len());
+    }
+    top
+}
+
 fn corrupted_top() -> Vec<TokenProbability> {
     let mut top = clean_top();
     for (token, p) in top.iter_mut().zip([CORRUPTED, 0.19, 0.16, 0.11, 0.02]) {

@@ -27,7 +27,7 @@ pub(crate) use language_answers::{
     CLEAN, CORRUPTED, HEADS, LAYERS, WEAK, noise, trace_outcome, value,
 };
 use language_answers::{
-    clean_top, ids, kinds_of, measured, opened, pattern, tokenized, tokens_of, trace_started,
+    ids, kinds_of, measured, next_tokens, opened, pattern, tokenized, tokens_of, trace_started,
 };
 
 /// The window with what plays its worker.
@@ -280,7 +280,7 @@ impl Stage {
         };
         let distributions = vec![Distribution {
             name: "clean".into(),
-            top: clean_top(),
+            top: next_tokens(&experiment),
         }];
         self.worker.answer(Event::Report {
             job,

@@ -206,7 +206,7 @@ fn build(field: &Field, shape: MapShape) -> Option<MapArray> {
 }
 
 fn error_at(field: &Field, index: usize) -> Option<f32> {
-    let errors = field.stderr.as_ref()?;
+    let errors = field.effect_errors()?;
     errors.get(index).copied().filter(|e| e.is_finite())
 }
 

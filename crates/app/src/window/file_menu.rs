@@ -5,20 +5,26 @@ use egui::{Button, Popup, RichText, Ui};
 use super::command::Command;
 use super::open_files::file_name;
 use super::saving::FileCommand;
+use super::state::State;
 use super::view::View;
 use super::words;
 
-pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
-    let (label, shown) = match &view.state.file {
+/// What the button is called, and what stands on it.
+pub(super) fn names(state: &State) -> [String; 2] {
+    match &state.file {
         Some(file) => {
             let name = words::shortened(&file_name(&file.path), 18);
-            match view.state.is_changed() {
-                true => (format!("File: {name}, changed"), format!("{name} •")),
-                false => (format!("File: {name}"), name),
+            match state.is_changed() {
+                true => [format!("File: {name}, changed"), format!("{name} •")],
+                false => [format!("File: {name}"), name],
             }
         }
-        None => ("File".to_string(), "File".to_string()),
-    };
+        None => ["File".to_string(), "File".to_string()],
+    }
+}
+
+pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
+    let [label, shown] = names(view.state);
     let button = ui.add(Button::new(shown)).accessible_name(label);
     let button = match &view.state.file {
         Some(file) if view.state.is_changed() => button.on_hover_text(format!(

@@ -25,8 +25,9 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
                 ui.spacing_mut().item_spacing.x = 10.0;
                 name(ui, view);
                 let right = 152.0 + search_width(ui);
-                let file = view.state.file.is_some();
-                let beside = if file { 345.0 } else { 252.0 };
+                let [_, file] = file_menu::names(view.state);
+                let beside = [file.as_str(), "Scenes", "History"].map(|t| width_of(ui, t));
+                let beside: f32 = beside.iter().sum();
                 model_button(ui, view, ui.available_width() - right - beside);
                 file_menu::show(ui, view);
                 scenes_button(ui, view);
@@ -51,6 +52,15 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
         });
 }
 
+/// Of a button with a word on it, and of the gap before it.
+fn width_of(ui: &Ui, word: &str) -> f32 {
+    let font = egui::TextStyle::Button.resolve(ui.style());
+    let text = egui::text::LayoutJob::simple_singleline(word.into(), font, egui::Color32::WHITE);
+    let spacing = ui.spacing();
+    let around = 2.0 * spacing.button_padding.x + spacing.item_spacing.x;
+    ui.painter().layout_job(text).size().x + around
+}
+
 fn name(ui: &mut Ui, view: &View<'_>) {
     let mut job = egui::text::LayoutJob::default();
     let format = |color| egui::TextFormat::simple(fonts::semibold(14.5), color);
@@ -60,12 +70,36 @@ fn name(ui: &mut Ui, view: &View<'_>) {
 }
 
 fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
+    let room = room.max(100.0);
+    let mut job = model_words(view, true);
+    let padding = 2.0 * ui.spacing().button_padding.x;
+    if ui.painter().layout_job(job.clone()).size().x + padding > room {
+        // Sizes are told when the pointer rests on it; how well the numbers agree stays in sight.
+        job = model_words(view, false);
+    }
+    let label = describe_model(view.state);
+    let button = Button::new(job).wrap_mode(egui::TextWrapMode::Truncate);
+    let response = ui
+        .scope(|ui| {
+            ui.set_max_width(room);
+            ui.add(button)
+        })
+        .inner;
+    let response = response.accessible_name(label);
+    let response = match &view.state.model.open {
+        Some(m) => response.on_hover_ui(|ui| model_details(ui, m)),
+        None => response,
+    };
+    Popup::menu(&response).show(|ui| model_menu(ui, view));
+}
+
+/// The model's name, its sizes where there is room for them, and its parity.
+fn model_words(view: &View<'_>, sizes_too: bool) -> egui::text::LayoutJob {
     let theme = view.theme;
     let mut job = egui::text::LayoutJob::default();
     let mut add = |text: &str, font, color, space| {
         job.append(text, space, egui::TextFormat::simple(font, color));
     };
-    let label = describe_model(view.state);
     match (&view.state.model.opening, &view.state.model.open) {
         (Some(reference), _) => {
             add(short_name(reference), fonts::medium(13.0), theme.text, 0.0);
@@ -80,7 +114,9 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
                     m.family, m.layers, m.heads, m.dtype
                 ),
             };
-            add(&sizes, fonts::text(12.5), theme.muted, 8.0);
+            if sizes_too {
+                add(&sizes, fonts::text(12.5), theme.muted, 8.0);
+            }
             if let Some(parity) = m.parity {
                 let (badge, good) = parity_badge(parity);
                 let color = if good { theme.good } else { theme.harms };
@@ -89,19 +125,7 @@ fn model_button(ui: &mut Ui, view: &mut View<'_>, room: f32) {
         }
         (None, None) => add("Open a model…", fonts::medium(13.0), theme.text, 0.0),
     }
-    let button = Button::new(job).wrap_mode(egui::TextWrapMode::Truncate);
-    let response = ui
-        .scope(|ui| {
-            ui.set_max_width(room.max(100.0));
-            ui.add(button)
-        })
-        .inner;
-    let response = response.accessible_name(label);
-    let response = match &view.state.model.open {
-        Some(m) => response.on_hover_ui(|ui| model_details(ui, m)),
-        None => response,
-    };
-    Popup::menu(&response).show(|ui| model_menu(ui, view));
+    job
 }
 
 fn model_menu(ui: &mut Ui, view: &mut View<'_>) {

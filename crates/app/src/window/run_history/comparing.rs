@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use whyfinder_experiment::{Field, InstrumentSettings, Outcome, TraceKind};
+use whyfinder_experiment::{Difference, Field, InstrumentSettings, Outcome, TraceKind, subtract};
 
 use super::changes::short;
 use crate::maps::{Raster, Region};
@@ -29,7 +29,7 @@ pub enum Comparison {
 pub struct Traces {
     pub sides: [TraceResult; 2],
     /// For each kind that both have, the second minus the first; or a sentence why there is none.
-    pub differences: Result<Vec<Field>, String>,
+    pub differences: Result<Vec<Difference>, String>,
     /// Where the difference is of unlike things that stand at the same places.
     pub caution: Option<String>,
 }
@@ -38,7 +38,7 @@ pub struct Traces {
 pub struct Maps {
     pub name: String,
     pub sides: [MapSide; 2],
-    pub difference: Result<Field, String>,
+    pub difference: Result<Difference, String>,
     pub caution: Option<String>,
 }
 
@@ -125,7 +125,7 @@ impl Traces {
 
 /// Effects minus effects, for each kind that both have: what is taken away is the corrupted run's own value on both
 /// sides, so that another floor does not pass for another effect.
-fn trace_differences(a: &TraceResult, b: &TraceResult) -> Result<Vec<Field>, String> {
+fn trace_differences(a: &TraceResult, b: &TraceResult) -> Result<Vec<Difference>, String> {
     if a.metric() != b.metric() {
         return Err(format!(
             "One was measured as {} and the other as {}, which cannot be subtracted.",
@@ -147,12 +147,11 @@ fn trace_differences(a: &TraceResult, b: &TraceResult) -> Result<Vec<Field>, Str
     Ok(found)
 }
 
-/// The second field minus the first, less `shift`; measured where both are. Errors add in squares: the draws are each
-/// run's own.
+/// The second field minus the first, less `shift`; measured where both are.
 ///
 /// # Errors
 /// A sentence if the two have not the same axes.
-pub fn difference(first: &Field, second: &Field, shift: f32) -> Result<Field, String> {
+pub fn difference(first: &Field, second: &Field, shift: f32) -> Result<Difference, String> {
     let axes = |field: &Field| -> Vec<(String, usize)> {
         field
             .axes
@@ -160,29 +159,14 @@ pub fn difference(first: &Field, second: &Field, shift: f32) -> Result<Field, St
             .map(|a| (a.name.clone(), a.len()))
             .collect()
     };
-    if axes(first) != axes(second) {
-        return Err(format!(
+    let found = subtract(second, first, shift).filter(|_| axes(first) == axes(second));
+    found.ok_or_else(|| {
+        format!(
             "They cannot be subtracted: the first is over {} and the second over {}. Side by side still tells them apart.",
             sizes(first),
             sizes(second)
-        ));
-    }
-    let cells = first.values.len();
-    let both = |i: usize| first.mask[i] && second.mask[i];
-    let mut field = Field::unmeasured(&first.name, second.axes.clone());
-    field.mask = (0..cells).map(both).collect();
-    field.values = (0..cells)
-        .map(|i| match both(i) {
-            true => second.values[i] - first.values[i] - shift,
-            false => f32::NAN,
-        })
-        .collect();
-    field.stderr = first
-        .effect_errors()
-        .zip(second.effect_errors())
-        .map(|(a, b)| a.iter().zip(b).map(|(a, b)| a.hypot(*b)).collect());
-    field.metric = second.metric;
-    Ok(field)
+        )
+    })
 }
 
 /// `14 tokens and 6 layers`.
@@ -326,12 +310,14 @@ mod tests {
         a.stderr = Some(vec![0.3; 4]);
         b.stderr = Some(vec![0.4; 4]);
         a.mask[3] = false;
-        let d = difference(&a, &b, 0.0).expect("same axes");
+        let found = difference(&a, &b, 0.0).expect("same axes");
+        let d = found.field;
         assert_eq!(d.values[..3], [0.5, -1.0, 0.0]);
         assert!(d.values[3].is_nan() && !d.mask[3]);
-        let error = d.stderr.expect("both have errors")[0];
+        let error = d.effect_errors().expect("both have errors")[0];
         assert!((error - 0.5).abs() < 1e-6, "{error}");
-        let shifted = difference(&a, &b, 0.5).expect("same axes");
+        assert_eq!(found.errors.to_string(), "errors as of independent draws");
+        let shifted = difference(&a, &b, 0.5).expect("same axes").field;
         assert_eq!(shifted.values[0], 0.0);
     }
 

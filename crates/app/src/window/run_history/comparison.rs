@@ -1,7 +1,7 @@
 //! Two runs in the middle of the window: side by side with one range of colours, or one minus the other.
 
 use egui::{Align, Color32, Layout, Margin, Rect, Ui, UiBuilder, vec2};
-use whyfinder_experiment::Field;
+use whyfinder_experiment::{DifferenceErrors, Field};
 
 use super::comparing::Comparison;
 use super::{
@@ -66,9 +66,12 @@ fn bar(ui: &mut Ui, view: &mut View<'_>, compared: &Compared) {
         let room = vec2((ui.available_width() - 250.0).max(80.0), size.y);
         ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
             ui.set_width(room.x);
-            let of = match compared.difference {
-                true => "the second minus the first",
-                false => "one range of colours for both",
+            let tokens =
+                matches!(&compared.what, Some(Ok(c)) if matches!(**c, Comparison::Predictions(_)));
+            let of = match (compared.difference, tokens) {
+                (true, _) => "the second minus the first",
+                (false, true) => "their next tokens, on one scale",
+                (false, false) => "one range of colours for both",
             };
             heading(ui, view.theme, "Two runs", of);
         });
@@ -150,11 +153,16 @@ pub(super) fn within(
     });
 }
 
+/// How sure a difference is; nothing of numbers without errors.
+pub(super) fn said(errors: DifferenceErrors) -> Option<String> {
+    (errors.of > 0).then(|| errors.to_string())
+}
+
 pub(super) fn difference_heading(
     ui: &mut Ui,
     view: &View<'_>,
     compared: &Compared,
-    caution: Option<&str>,
+    notes: &[Option<String>],
 ) {
     let size = vec2(ui.available_width(), HEADING);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
@@ -165,10 +173,10 @@ pub(super) fn difference_heading(
             let node = view.state.run_history.node(&compared.nodes[side]);
             node.map_or(String::new(), |n| words::shortened(&n.change, 40))
         };
-        let of = match caution {
-            Some(caution) => format!("less {} · {caution}", change(0)),
-            None => format!("less {}", change(0)),
-        };
+        let less = format!("less {}", change(0));
+        let notes = notes.iter().flatten().map(String::as_str);
+        let of: Vec<&str> = std::iter::once(less.as_str()).chain(notes).collect();
+        let of = of.join(" · ");
         heading(ui, view.theme, &change(1), &of);
     });
 }

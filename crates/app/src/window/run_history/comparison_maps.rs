@@ -1,12 +1,13 @@
 //! Two causal effect maps: beside each other with one range of colours, or one minus the other.
 
 use egui::{Rect, Ui, pos2, vec2};
-use whyfinder_experiment::Field;
+use whyfinder_experiment::{Difference, Field};
 
 use super::Compared;
 use super::comparing::{MapSide, Maps};
 use super::comparison::{
-    BAR, GAP, HEADING, cannot, difference_bar, difference_heading, extent_of, side_heading, within,
+    BAR, GAP, HEADING, cannot, difference_bar, difference_heading, extent_of, said, side_heading,
+    within,
 };
 use crate::maps::look::DataKey;
 use crate::maps::{EffectMap, EffectScale, effect_map};
@@ -40,7 +41,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
     let shown: Vec<&Field> = maps
         .iter()
         .flat_map(|m| match (&m.difference, compared.difference) {
-            (Ok(field), true) => vec![field],
+            (Ok(found), true) => vec![&found.field],
             (Err(_), true) => Vec::new(),
             (_, false) => m.sides.iter().map(|s| &s.field).collect(),
         })
@@ -87,13 +88,10 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
         if compared.difference {
             within(ui, place, ("difference", row), |ui| {
                 match &pair.difference {
-                    Ok(field) => {
-                        let caution = match (maps.len() > 1, &pair.caution) {
-                            (true, Some(caution)) => Some(format!("{} · {caution}", pair.name)),
-                            (true, None) => Some(pair.name.clone()),
-                            (false, caution) => caution.clone(),
-                        };
-                        difference_heading(ui, view, compared, caution.as_deref());
+                    Ok(Difference { field, errors }) => {
+                        let name = (maps.len() > 1).then(|| pair.name.clone());
+                        let notes = [name, pair.caution.clone(), said(*errors)];
+                        difference_heading(ui, view, compared, &notes);
                         let key = format!("{row}-difference-{:?}", compared.nodes);
                         map(
                             ui,

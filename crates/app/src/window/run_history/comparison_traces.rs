@@ -1,12 +1,12 @@
 //! Two causal traces: one above the other with one range of colours, or one minus the other.
 
 use egui::{Rect, Ui, pos2, vec2};
-use whyfinder_experiment::Field;
+use whyfinder_experiment::{Difference, Field};
 
 use super::Compared;
 use super::comparing::Traces;
 use super::comparison::{
-    BAR, GAP, cannot, difference_bar, difference_heading, extent_of, side_heading, within,
+    BAR, GAP, cannot, difference_bar, difference_heading, extent_of, said, side_heading, within,
 };
 use crate::maps::look::{DataKey, Linked};
 use crate::maps::signed_grid::{SignedGrids, signed_grids};
@@ -30,9 +30,9 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, traces
     let room = ui.available_rect_before_wrap();
     if compared.difference {
         match &traces.differences {
-            Ok(fields) => {
+            Ok(found) => {
                 within(ui, room, "difference", |ui| {
-                    trace_differences(ui, view, compared, traces, fields);
+                    trace_differences(ui, view, compared, traces, found);
                 });
             }
             Err(sentence) => cannot(ui, view, "No difference", sentence),
@@ -88,12 +88,14 @@ fn trace_differences(
     view: &mut View<'_>,
     compared: &Compared,
     traces: &Traces,
-    fields: &[Field],
+    found: &[Difference],
 ) {
-    difference_heading(ui, view, compared, traces.caution.as_deref());
+    let errors = said(found.iter().map(|d| d.errors).sum());
+    difference_heading(ui, view, compared, &[traces.caution.clone(), errors]);
+    let fields: Vec<&Field> = found.iter().map(|d| &d.field).collect();
     let grids: Vec<(String, &Field)> = fields
         .iter()
-        .map(|field| {
+        .map(|&field| {
             let kind = whyfinder_experiment::TraceKind::ALL
                 .into_iter()
                 .find(|k| k.name() == field.name);
@@ -101,7 +103,7 @@ fn trace_differences(
         })
         .collect();
     let second = &traces.sides[1];
-    let default = extent_of(fields.iter());
+    let default = extent_of(fields.iter().copied());
     let room = ui.available_rect_before_wrap();
     let upper = Rect::from_min_max(room.min, pos2(room.right(), room.bottom() - BAR));
     let lower = Rect::from_min_size(
@@ -118,7 +120,7 @@ fn trace_differences(
             &label,
             unit,
             default,
-            fields.iter(),
+            fields.iter().copied(),
             range,
             false,
         );
