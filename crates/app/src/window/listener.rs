@@ -197,6 +197,25 @@ mod socket {
         Some(fs::metadata(folder).ok()?.uid() == fs::metadata(made).ok()?.uid())
     }
 
+    /// Whether whoever has connected runs under this process's user; the folder already keeps all others out.
+    #[cfg(target_os = "linux")]
+    fn is_this_user(stream: &UnixStream) -> bool {
+        runs_as(stream, rustix::process::geteuid())
+    }
+
+    /// As the system says it of a socket's other end.
+    #[cfg(target_os = "linux")]
+    fn runs_as(stream: &UnixStream, user: rustix::process::Uid) -> bool {
+        let peer = rustix::net::sockopt::socket_peercred(stream);
+        peer.is_ok_and(|peer| peer.uid == user)
+    }
+
+    /// Elsewhere the folder alone says it.
+    #[cfg(not(target_os = "linux"))]
+    fn is_this_user(_stream: &UnixStream) -> bool {
+        true
+    }
+
     fn accept(listener: &UnixListener, send: &Channel<News>, wake: &Context, ended: &AtomicBool) {
         let count = Arc::new(AtomicUsize::new(0));
         for (number, stream) in (1u64..).zip(listener.incoming()) {
@@ -204,6 +223,9 @@ mod socket {
                 return;
             }
             let Ok(stream) = stream else { continue };
+            if !is_this_user(&stream) {
+                continue;
+            }
             if count.load(Ordering::Relaxed) >= MOST_PROGRAMS {
                 continue;
             }
@@ -322,5 +344,33 @@ mod socket {
         *unsent = false;
         *pause = GATHERED.max(began.elapsed() * 4);
         *sent = Instant::now();
+    }
+
+    #[cfg(all(test, target_os = "linux"))]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn only_programs_of_this_user_are_heard() {
+            let (one, _other) = UnixStream::pair().expect("a pair");
+            assert!(is_this_user(&one));
+            let own = rustix::process::geteuid().as_raw();
+            let someone_else = rustix::process::Uid::from_raw(own + 1);
+            assert!(!runs_as(&one, someone_else));
+        }
+
+        #[test]
+        fn a_folder_that_others_can_enter_gets_no_socket() {
+            let place = tempfile::tempdir().expect("a folder");
+            let open = place.path().join("open");
+            fs::create_dir(&open).expect("a folder");
+            fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).expect("set");
+            assert!(bind(Some(open)).is_none());
+            let (_, path) = bind(Some(place.path().join("own"))).expect("a socket");
+            assert_eq!(
+                fs::metadata(path).expect("there").permissions().mode() & 0o777,
+                0o600
+            );
+        }
     }
 }
