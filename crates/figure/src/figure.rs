@@ -110,7 +110,13 @@ impl Figure {
             &self.fonts,
             &self.title(),
             &self.origin.to_json()?,
+            true,
         )
+    }
+
+    /// What pixels are drawn from, by a renderer that has the fonts at hand.
+    fn to_be_drawn(&self) -> Result<String, FigureError> {
+        svg::document(&self.scene, &self.fonts, "", "", false)
     }
 
     /// # Errors
@@ -129,7 +135,7 @@ impl Figure {
     /// If the picture would be empty or too large.
     pub fn png(&self, dpi: f32) -> Result<Vec<u8>, FigureError> {
         raster::png(
-            &self.svg()?,
+            &self.to_be_drawn()?,
             self.size(),
             dpi,
             &self.fonts,
@@ -142,7 +148,7 @@ impl Figure {
     /// # Errors
     /// As [`Figure::png`].
     pub fn image(&self, dpi: f32) -> Result<Image, FigureError> {
-        raster::image(&self.svg()?, self.size(), dpi, &self.fonts)
+        raster::image(&self.to_be_drawn()?, self.size(), dpi, &self.fonts)
     }
 
     /// A LaTeX document of PGFPlots whose page is the figure.

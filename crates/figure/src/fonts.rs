@@ -209,6 +209,36 @@ impl Fonts {
         has
     }
 
+    /// Whether a face is bundled or the figure's own file, not one of the system's.
+    pub(crate) fn is_own(&self, font: fontdb::ID) -> bool {
+        let face = self.database.face(font);
+        face.is_some_and(|face| matches!(face.source, fontdb::Source::Binary(_)))
+    }
+
+    /// The glyph that a font has for a character by itself.
+    pub(crate) fn glyph_of(&self, font: fontdb::ID, c: char) -> Option<u16> {
+        let read = |data: &[u8], index| FontRef::from_index(data, index).ok()?.charmap().map(c);
+        let glyph = self.database.with_face_data(font, read).flatten()?;
+        u16::try_from(glyph.to_u32()).ok()
+    }
+
+    /// How far a glyph moves what follows it, and the size of letters, both in the font's units.
+    pub(crate) fn advance_and_em(&self, font: fontdb::ID, glyph: u32) -> (f32, f32) {
+        let read = |data: &[u8], index| {
+            let font = FontRef::from_index(data, index).ok()?;
+            let em = font
+                .metrics(Size::unscaled(), LocationRef::default())
+                .units_per_em;
+            Some(f32::from(em))
+        };
+        let em = self
+            .database
+            .with_face_data(font, read)
+            .flatten()
+            .unwrap_or(1000.0);
+        (self.advance_of(font, glyph) * em, em)
+    }
+
     /// How far a glyph moves what follows it, in parts of the size; 0 where the font cannot be read.
     pub(crate) fn advance_of(&self, font: fontdb::ID, glyph: u32) -> f32 {
         let read = |data: &[u8], index| {

@@ -41,6 +41,7 @@ mod runs;
 pub mod save;
 mod scene;
 mod svg;
+mod svg_fonts;
 mod tables;
 mod token_text;
 mod typeset;

@@ -39,7 +39,12 @@ pub(crate) fn with_error(value: f32, stderr: Option<f32>, sign: bool) -> String 
 /// The two ends of a range with enough decimals to tell them apart, and without a leading zero: `.04`, `.93`.
 pub(crate) fn ends(low: f32, high: f32) -> [String; 2] {
     let digits = decimals(high - low, 1).clamp(0, 7);
-    let digits = if digits == 0 { 0 } else { digits.max(2) };
+    let digits = match digits {
+        // An end of one figure would be told by that alone.
+        0 if low.abs().max(high.abs()) < 9.95 => 1,
+        0 => 0,
+        digits => digits.max(2),
+    };
     [low, high].map(|value| {
         if value == 0.0 {
             return "0".to_string();

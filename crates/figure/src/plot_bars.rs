@@ -35,7 +35,7 @@ pub(crate) fn draw(pen: &mut Pen<'_>, bars: &Bars, [x, y, width, height]: [f32; 
             .copied()
             .filter(|v| v.is_finite())
     };
-    let most = values().fold(0f32, f32::max).max(1e-6);
+    let most = ends_at(values().fold(0f32, f32::max).max(1e-6));
     let size = pen.small();
     // Room for the number behind the longest bar.
     let longest = width - pen.width("0.000", pen.muted()) - 3.0;
@@ -122,6 +122,14 @@ pub(crate) fn shares_size(pen: &Pen<'_>, shares: &Shares, room: f32) -> [f32; 2]
 }
 
 /// A stacked bar, a line with numbers for each part, and the remarks.
+/// Where an axis ends whose longest bar is so long: at the next tick if that is hardly further.
+fn ends_at(longest: f32) -> f32 {
+    let further = longest * 1.05;
+    let ticks = crate::plot_lines::ticks([0.0, further], 4);
+    let last = ticks.last().map_or(0.0, |(value, _)| *value);
+    last.max(longest)
+}
+
 pub(crate) fn draw_shares(pen: &mut Pen<'_>, shares: &Shares, [x, y, width, _]: [f32; 4]) {
     let all: usize = shares.parts.iter().map(|p| p.count).sum();
     let thick = pen.size * 1.2;

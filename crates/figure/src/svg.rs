@@ -9,9 +9,10 @@ use whyfinder_paint::Colour;
 use crate::fonts::Fonts;
 use crate::runs::runs;
 use crate::scene::{Anchor, Face, Scene, Shape, Stroke, Text, TextLook};
-use crate::{FigureError, raster};
+use crate::{FigureError, raster, svg_fonts};
 
-/// The whole document. `title` is read aloud by screen readers; `origin` is kept as metadata.
+/// The whole document. `title` is read aloud by screen readers; `origin` is kept as metadata; with `embedded` the parts
+/// of the figure's own fonts that it uses are inside.
 ///
 /// # Errors
 /// If a picture cannot be packed.
@@ -20,7 +21,16 @@ pub(crate) fn document(
     fonts: &Fonts,
     title: &str,
     origin: &str,
+    embedded: bool,
 ) -> Result<String, FigureError> {
+    let rules = match embedded {
+        true => svg_fonts::rules(scene, fonts),
+        false => String::new(),
+    };
+    let style = match rules.as_str() {
+        "" => String::new(),
+        rules => format!("<style>\n{rules}</style>\n"),
+    };
     let mut body = String::new();
     if let Some(ground) = scene.ground {
         let ground = Shape::Rect {
@@ -40,7 +50,7 @@ pub(crate) fn document(
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{}mm" height="{}mm" viewBox="0 0 {} {}" role="img">
 <title>{}</title>
 <metadata><origin xmlns="urn:whyfinder:origin">{}</origin></metadata>
-{body}</svg>
+{style}{body}</svg>
 "#,
         millimetres(scene.width),
         millimetres(scene.height),

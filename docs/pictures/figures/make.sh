@@ -11,7 +11,7 @@ scene() { "$whyfinder" gallery "$1" --out "$results/$1" >/dev/null; }
 draw() {
     name=$1
     shift
-    "$whyfinder" figure "$@" --out "$here/$name.png" --dpi 150
+    "$whyfinder" figure "$@" --out "$here/$name.png" --dpi 150 --force
 }
 on() { for name in "$@"; do printf '%s\n' "$results/$name/result.npz"; done; }
 
@@ -38,5 +38,5 @@ layer=attention.layers.0.residual_group.blocks.0.attn.pattern
 draw windows $(on window-attention) --field "$layer" --field "$layer:1" --field "$layer:2" --width double
 # One figure in each of the other formats.
 for ending in pdf svg tex table.tex csv; do
-    "$whyfinder" figure $(on tower) --field residual --font serif --size 8 --out "$here/residual.$ending"
+    "$whyfinder" figure $(on tower) --field residual --font serif --size 8 --out "$here/residual.$ending" --force
 done
