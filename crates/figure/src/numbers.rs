@@ -41,7 +41,7 @@ pub(crate) fn ends(low: f32, high: f32) -> [String; 2] {
     let digits = decimals(high - low, 1).clamp(0, 7);
     let digits = match digits {
         // An end of one figure would be told by that alone.
-        0 if low.abs().max(high.abs()) < 9.95 => 1,
+        0 if (high - low).is_finite() && low.abs().max(high.abs()) < 9.95 => 1,
         0 => 0,
         digits => digits.max(2),
     };
@@ -123,6 +123,7 @@ mod tests {
             (0.001_13, 0.001_17, [".001130", ".001170"]),
             (-8.31, -0.07, ["−8.31", "−0.07"]),
             (-120.0, 340.0, ["−120", "340"]),
+            (-8.37, 8.37, ["−8.4", "8.4"]),
             (f32::NAN, 1.0, ["NaN", "1"]),
         ] {
             assert_eq!(ends(low, high), texts);
