@@ -184,3 +184,45 @@ fn foreign_signs_can_be_drawn() {
     stage.window.get_by_label_contains("␣塔");
     stage.picture("foreign_signs");
 }
+
+/// The greatest difference of a channel, and how many pixels differ by more than rounding.
+fn apart(a: &image::RgbaImage, b: &image::RgbaImage) -> (u8, usize) {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let differences = a.pixels().zip(b.pixels()).map(|(a, b)| {
+        let channels = a.0.iter().zip(b.0).map(|(x, y)| x.abs_diff(y));
+        channels.max().unwrap_or(0)
+    });
+    let differences: Vec<u8> = differences.collect();
+    let most = differences.iter().copied().max().unwrap_or(0);
+    (most, differences.iter().filter(|&&d| d > 2).count())
+}
+
+#[test]
+fn a_software_adapter_shows_what_egui_would_paint() {
+    for scale in [1.0, 2.0] {
+        let mut stage = Stage::new(1100.0, 700.0, scale, Vec::new());
+        stage.window.get_by_label_contains(FACT).click();
+        stage.settle();
+        stage.measure(0.7);
+        stage.window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+        stage.window.run_steps(3);
+        let texts = |stage: &Stage| {
+            let shapes = stage.window.output().shapes.iter();
+            shapes
+                .filter(|clipped| matches!(clipped.shape, egui::Shape::Text(_)))
+                .count()
+        };
+        assert_eq!(
+            texts(&stage),
+            0,
+            "all text is painted by the shorter shader"
+        );
+        let ours = stage.window.render().expect("the window can be drawn");
+        stage.window.state_mut().paint_by_egui_alone();
+        stage.window.run_steps(2);
+        assert!(texts(&stage) > 50, "{}", texts(&stage));
+        let theirs = stage.window.render().expect("the window can be drawn");
+        let (most, beyond) = apart(&ours, &theirs);
+        assert_eq!(beyond, 0, "pixels differ at {scale}, one by {most}");
+    }
+}

@@ -65,6 +65,7 @@ mod prompt_bar;
 mod remembered;
 mod script_file;
 mod settings_line;
+mod software_meshes;
 mod token_chips;
 mod top_bar;
 mod trace_panel;

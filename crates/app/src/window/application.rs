@@ -27,6 +27,7 @@ use super::run_history::{Behind, RunHistory, RunHistoryCommand, comparison, pane
 use super::saving::{RecentFile, Saving};
 use super::scenes::{self, Scene};
 use super::script_file::Writing;
+use super::software_meshes::SoftwareMeshes;
 use super::state::{Notice, NoticeAction, State};
 use super::theme::Theme;
 use super::undo::UndoSteps;
@@ -94,6 +95,7 @@ pub struct Application {
     pub(super) run_history: Behind,
     gpu: Option<MapGpu>,
     flat_fills: Option<FlatFills>,
+    software_meshes: Option<SoftwareMeshes>,
     clears_ground: bool,
     tokenize_at: Option<f64>,
     /// A setting is being dragged.
@@ -168,6 +170,10 @@ impl Application {
             run_history: Behind::default(),
             gpu: map_gpu(creation),
             flat_fills: creation.wgpu_render_state.as_ref().and_then(FlatFills::new),
+            software_meshes: creation
+                .wgpu_render_state
+                .as_ref()
+                .and_then(SoftwareMeshes::new),
             clears_ground: false,
             tokenize_at: None,
             trace_when_released: false,
@@ -187,6 +193,13 @@ impl Application {
     pub fn over_cleared_ground(mut self) -> Self {
         self.clears_ground = true;
         self
+    }
+
+    /// Leaves everything to egui's own painter from now on, to compare with what is painted beside it on software
+    /// adapters.
+    pub fn paint_by_egui_alone(&mut self) {
+        self.flat_fills = None;
+        self.software_meshes = None;
     }
 
     /// The same, reading the files of other programs that are opened first as they are said to be.
@@ -452,6 +465,9 @@ impl eframe::App for Application {
         let commands = self.draw(ui);
         if let Some(fills) = &mut self.flat_fills {
             fills.take_over(ui.ctx());
+        }
+        if let Some(meshes) = &self.software_meshes {
+            meshes.take_over(ui.ctx());
         }
         if !commands.is_empty() {
             // What a command changed is drawn at once, not at the next movement of the mouse.
