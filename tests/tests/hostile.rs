@@ -122,3 +122,18 @@ fn tokenizers_are_survived() {
 fn other_programs_numbers_are_survived() {
     survives("import", 150);
 }
+
+/// Found by libFuzzer: a decoder's name that is no text made the library panic.
+#[test]
+fn a_tokenizer_that_is_no_text_is_said() {
+    let target = named("tokenizer").expect("a target");
+    let seeds = target.seeds(root(), LARGEST_SEED);
+    let mut bytes = seeds.first().expect("a seed").1.clone();
+    let at = bytes
+        .windows(6)
+        .rposition(|w| w == b"\"type\"")
+        .expect("a type");
+    bytes[at + 3] = 0xff;
+    let told = (target.ask)(&bytes).expect_err("no text");
+    assert!(told.contains("no UTF-8 from byte"), "{told}");
+}

@@ -1,6 +1,6 @@
 //! `docs/python/whyfinder.py` against the real binary.
 //!
-//! Needs numpy: `WHYFINDER_PYTHON=/path/to/python3 cargo test --test python_module -- --ignored`.
+//! Needs numpy, in the Python that `WHYFINDER_PYTHON` names or the first `python3` that has it.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -11,9 +11,21 @@ use serde_json::Value;
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/python");
 const BINARY: &str = env!("CARGO_BIN_EXE_whyfinder");
 
+/// A Python with numpy.
+fn interpreter() -> String {
+    let named = std::env::var("WHYFINDER_PYTHON").ok();
+    let usual = ["python3", "/usr/bin/python3"].map(String::from);
+    let has_numpy = |python: &String| {
+        let tried = Command::new(python).args(["-c", "import numpy"]).output();
+        tried.is_ok_and(|tried| tried.status.success())
+    };
+    named.into_iter().chain(usual).find(has_numpy).expect(
+        "a python3 with numpy: apt-get install python3-numpy, or name one with WHYFINDER_PYTHON",
+    )
+}
+
 fn python(folder: &Path, script: &str) -> String {
-    let python = std::env::var("WHYFINDER_PYTHON").unwrap_or_else(|_| "python3".into());
-    let run = Command::new(python)
+    let run = Command::new(interpreter())
         .args(["-c", script])
         .current_dir(folder)
         .env("PYTHONPATH", MODULE)
@@ -74,7 +86,6 @@ for wrong in ([], [np.zeros((2, 2, 4, 4))], np.zeros(4)):
 "#;
 
 #[test]
-#[ignore = "needs python3 with numpy"]
 fn calls_that_notebooks_type_write_files_that_open() {
     let folder = tempfile::tempdir().expect("a folder");
     python(folder.path(), CALLS);
@@ -176,7 +187,6 @@ print("done")
 "#;
 
 #[test]
-#[ignore = "needs python3 with numpy, and Xvfb"]
 fn numbers_are_sent_to_a_window_that_python_started() {
     use std::io::BufRead as _;
     let folder = tempfile::tempdir().expect("a folder");

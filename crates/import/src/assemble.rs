@@ -145,7 +145,7 @@ pub(crate) fn patterns(arrays: &[&ForeignArray], plan: &Plan) -> Result<Vec<Fiel
         let mut values = ordered(array, &plan.axes, &[Layer, Head, Query, Key]);
         if array.dtype == "uint8" {
             // Weights of 0 to 1 in 255 steps.
-            for value in &mut values {
+            for value in values.to_mut() {
                 *value /= 255.0;
             }
         }

@@ -1,5 +1,7 @@
 //! Fields over two axes, from arrays of any axes.
 
+use std::borrow::Cow;
+
 use whyfinder_experiment::{Axis, Field, Labels};
 
 use crate::plan::Plan;
@@ -8,8 +10,12 @@ use crate::{AxisRole, ForeignArray, ImportError};
 /// Most maps that one array or table is taken apart into.
 pub(crate) const MOST_MAPS: usize = 256;
 
-/// An array whose axes are put in another order, or dropped at their first index.
-pub(crate) fn ordered(array: &ForeignArray, axes: &[AxisRole], wanted: &[AxisRole]) -> Vec<f32> {
+/// An array whose axes are put in another order, or dropped at their first index; itself where it is so already.
+pub(crate) fn ordered<'a>(
+    array: &'a ForeignArray,
+    axes: &[AxisRole],
+    wanted: &[AxisRole],
+) -> Cow<'a, [f32]> {
     let mut strides = vec![1usize; array.shape.len()];
     for axis in (0..array.shape.len().saturating_sub(1)).rev() {
         strides[axis] = strides[axis + 1] * array.shape[axis + 1];
@@ -24,6 +30,16 @@ pub(crate) fn ordered(array: &ForeignArray, axes: &[AxisRole], wanted: &[AxisRol
         })
         .collect();
     let count = along.iter().map(|(side, _)| side).product();
+    let mut inner = 1;
+    let in_order = along.iter().rev().all(|&(side, stride)| {
+        let fits = side == 1 || stride == inner;
+        inner *= side;
+        fits
+    });
+    if in_order && count == array.values.len() {
+        // Of a gigabyte there need not be two.
+        return Cow::Borrowed(&array.values);
+    }
     let mut values = Vec::with_capacity(count);
     let mut at = vec![0usize; along.len()];
     let mut from = 0;
@@ -39,7 +55,7 @@ pub(crate) fn ordered(array: &ForeignArray, axes: &[AxisRole], wanted: &[AxisRol
             at[axis] = 0;
         }
     }
-    values
+    Cow::Owned(values)
 }
 
 /// Size of an array along an axis; 1 along one that it lacks.
@@ -191,8 +207,13 @@ mod tests {
         };
         let axes = [Batch, Layer, Token];
         let values = ordered(&array, &axes, &[Token, Layer]);
-        assert_eq!(values, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
-        assert_eq!(ordered(&array, &axes, &[AxisRole::Head, Layer]), [0.0, 3.0]);
+        assert_eq!(*values, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        let same = ordered(&array, &axes, &[AxisRole::Head, Batch, Layer, Token]);
+        assert!(matches!(same, Cow::Borrowed(_)) && same.len() == 12);
+        assert_eq!(
+            *ordered(&array, &axes, &[AxisRole::Head, Layer]),
+            [0.0, 3.0]
+        );
         assert_eq!(down_and_across(&axes), Some([Token, Layer]));
     }
 

@@ -47,10 +47,8 @@ pub(crate) fn read(
     };
     if let Some(element) = Element::of_numpy(kind) {
         let count = numbers_of(name, &header.shape, taken, limits)?;
-        let bytes = exactly(&mut from, count as u64 * element.size() as u64)
-            .map_err(|what| broken(&what))?;
-        let mut values = element.decode(&bytes, big_endian);
-        drop(bytes);
+        let mut values =
+            numbers(&mut from, count as u64, element, big_endian).map_err(|what| broken(&what))?;
         if header.column_major {
             values = row_major(&header.shape, values);
         }
@@ -118,6 +116,45 @@ pub(crate) fn read(
         })
         .collect();
     Ok(Stored::Texts(texts))
+}
+
+/// Bytes that are decoded at once, a whole number of elements of any type.
+const AT_ONCE: u64 = 1 << 20;
+
+/// So many numbers and no more, decoded as they come: neither is the claim believed before the bytes are there, nor do the
+/// bytes of all of them lie beside their values.
+fn numbers(
+    from: &mut impl Read,
+    count: u64,
+    element: Element,
+    big_endian: bool,
+) -> Result<Vec<f32>, String> {
+    let claimed = count * element.size() as u64;
+    let mut values = Vec::new();
+    let mut bytes = Vec::new();
+    let mut done = 0;
+    loop {
+        // One more than is claimed, to see whether there is more.
+        let wanted = AT_ONCE.min(claimed + 1 - done);
+        bytes.clear();
+        from.take(wanted)
+            .read_to_end(&mut bytes)
+            .map_err(|e| format!("cannot be read ({e})"))?;
+        done += bytes.len() as u64;
+        if done > claimed {
+            return Err(format!(
+                "holds more than the {claimed} bytes that it claims"
+            ));
+        }
+        values.extend(element.decode(&bytes, big_endian));
+        if (bytes.len() as u64) < wanted {
+            break;
+        }
+    }
+    match done == claimed {
+        true => Ok(values),
+        false => Err(format!("claims {claimed} bytes of values but holds {done}")),
+    }
 }
 
 /// So many bytes and no more: the claim is believed only as far as bytes come.
@@ -258,5 +295,23 @@ mod tests {
         for end in 0..whole.len() {
             assert!(stored(&whole[..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn an_array_that_is_decoded_in_pieces_comes_whole() {
+        let numbers: Vec<f64> = (0..300_001).map(f64::from).collect();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_be_bytes()).collect();
+        assert!(bytes.len() as u64 > 2 * AT_ONCE);
+        let whole = npy(">f8", "False", "(300001,)", &bytes);
+        let Ok(Stored::Numbers(array)) = stored(&whole) else {
+            panic!("numbers");
+        };
+        assert_eq!(array.values.len(), 300_001);
+        assert!(array.values.iter().enumerate().all(|(i, &x)| x == i as f32));
+        assert!(stored(&whole[..whole.len() - 1]).is_err());
+        assert!(
+            stored(&[&whole[..], &[0]].concat()).is_err(),
+            "one byte more"
+        );
     }
 }

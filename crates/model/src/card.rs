@@ -7,7 +7,7 @@ use whyfinder_experiment::Provenance;
 
 use crate::checkpoint;
 use crate::error::Result;
-use crate::source::Source;
+use crate::source::OpenSource;
 
 /// Everything about an open model that is not its numbers.
 #[derive(Clone, Debug)]
@@ -76,12 +76,16 @@ impl ModelCard {
 #[derive(Clone, Debug)]
 pub(crate) struct WeightsDigest(Arc<Mutex<State>>);
 
+const NOT_HASHED: &str = "The weights could not be hashed; open the model again.";
+
 #[derive(Debug)]
 enum State {
     Known(String),
+    /// Why there is none.
+    Failed(String),
     Making(std::thread::JoinHandle<Result<String>>),
     /// To be made by whoever asks first.
-    Asked(Vec<Source>),
+    Asked(Arc<Vec<OpenSource>>),
 }
 
 impl WeightsDigest {
@@ -90,8 +94,10 @@ impl WeightsDigest {
     }
 
     /// Starts hashing on a thread of its own, or, if there can be none, when first asked.
-    pub(crate) fn behind(sources: Vec<Source>) -> Self {
-        let task = sources.clone();
+    pub(crate) fn behind(sources: Vec<OpenSource>) -> Self {
+        // The very files that the weights came from, whatever lies under their names by now.
+        let sources = Arc::new(sources);
+        let task = Arc::clone(&sources);
         let state = std::thread::Builder::new()
             .name("weights digest".to_owned())
             .spawn(move || checkpoint::digest_of(&task))
@@ -104,16 +110,20 @@ impl WeightsDigest {
             .0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let digest = match std::mem::replace(&mut *state, State::Asked(Vec::new())) {
-            State::Known(digest) => digest,
-            State::Asked(sources) => checkpoint::digest_of(&sources)?,
-            State::Making(thread) => thread.join().unwrap_or_else(|_| {
-                Err(crate::ModelError::Unusable(
-                    "The weights could not be hashed; open the model again.".to_owned(),
-                ))
-            })?,
+        let failed = |why: String| Err(crate::ModelError::Unusable(why));
+        let nothing = State::Failed(NOT_HASHED.to_owned());
+        let found = match std::mem::replace(&mut *state, nothing) {
+            State::Known(digest) => Ok(digest),
+            State::Failed(why) => failed(why),
+            State::Asked(sources) => checkpoint::digest_of(&sources),
+            State::Making(thread) => thread
+                .join()
+                .unwrap_or_else(|_| failed(NOT_HASHED.to_owned())),
         };
-        *state = State::Known(digest.clone());
-        Ok(digest)
+        *state = match &found {
+            Ok(digest) => State::Known(digest.clone()),
+            Err(error) => State::Failed(error.to_string()),
+        };
+        found
     }
 }

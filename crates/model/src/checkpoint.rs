@@ -134,17 +134,25 @@ impl Checkpoint {
 
     /// BLAKE3 of the weights, hex: of the file, or of the shards' digests (32 bytes each) in the order of their names.
     pub(crate) fn digest(&self) -> Result<String> {
-        digest(&self.files)
+        digest_of(&self.files)
+    }
+
+    /// # Errors
+    /// If one of the files was written since it was opened.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        self.files.iter().try_for_each(OpenSource::check_unchanged)
+    }
+
+    pub(crate) fn into_files(self) -> Vec<OpenSource> {
+        self.files
     }
 }
 
-/// As [`Checkpoint::digest`], for files that are opened only for this.
-pub(crate) fn digest_of(sources: &[Source]) -> Result<String> {
-    let files: Vec<OpenSource> = sources.iter().map(Source::open).collect::<Result<_>>()?;
-    digest(&files)
-}
-
-fn digest(files: &[OpenSource]) -> Result<String> {
+/// As [`Checkpoint::digest`], of its files alone.
+///
+/// # Errors
+/// If one cannot be read, or was written since it was opened.
+pub(crate) fn digest_of(files: &[OpenSource]) -> Result<String> {
     let mut digests: Vec<(&Path, blake3::Hash)> = files
         .par_iter()
         .map(|file| Ok((file.path.as_path(), file.digest()?)))

@@ -43,11 +43,12 @@ impl LanguageModel {
         // Opened before the weights: of everything that can be wrong, this is found sooner.
         let tokenizer = Tokenizer::open(&files.tokenizer, decoder_config.vocab)?;
         let assembled = assemble(&checkpoint, &layout, &mut decoder_config, &options.device)?;
+        checkpoint.check_unchanged()?;
         let file_bytes = checkpoint.file_bytes();
         let weights_digest = if file_bytes <= HASHED_AT_ONCE {
             WeightsDigest::known(checkpoint.digest()?)
         } else {
-            WeightsDigest::behind(files.weights)
+            WeightsDigest::behind(checkpoint.into_files())
         };
         let decoder = Decoder::new(decoder_config, assembled.weights)?;
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::error::{ModelError, Result};
 
@@ -50,17 +51,16 @@ impl Source {
             Source::Bundled(bytes, path) => Ok(OpenSource {
                 bytes: Bytes::Bundled(bytes),
                 length: bytes.len() as u64,
+                modified: None,
                 path: path.clone(),
             }),
             Source::File(path) => {
                 let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-                let length = file
-                    .metadata()
-                    .map_err(|error| unreadable(path, &error))?
-                    .len();
+                let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
                 Ok(OpenSource {
                     bytes: Bytes::File(file),
-                    length,
+                    length: metadata.len(),
+                    modified: metadata.modified().ok(),
                     path: path.clone(),
                 })
             }
@@ -75,6 +75,8 @@ impl Source {
 pub(crate) struct OpenSource {
     bytes: Bytes,
     pub(crate) length: u64,
+    /// When it had last been written, at its opening.
+    modified: Option<SystemTime>,
     pub(crate) path: PathBuf,
 }
 
@@ -109,7 +111,32 @@ impl OpenSource {
         }
     }
 
+    /// Whether what was read since the opening is of one content. A file that was put in this one's place does not
+    /// matter, for the old one stays open.
+    ///
+    /// # Errors
+    /// If the file was written meanwhile.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        let Bytes::File(file) = &self.bytes else {
+            return Ok(());
+        };
+        let now = file.metadata().map_err(|e| unreadable(&self.path, &e))?;
+        if now.len() == self.length && now.modified().ok() == self.modified {
+            return Ok(());
+        }
+        Err(ModelError::file(
+            &self.path,
+            format!(
+                "Another program has written {} while it was read; open it again when that is done",
+                name_of(&self.path)
+            ),
+        ))
+    }
+
     /// BLAKE3 of the whole content.
+    ///
+    /// # Errors
+    /// Also if the file was written since it was opened.
     pub(crate) fn digest(&self) -> Result<blake3::Hash> {
         let mut hasher = blake3::Hasher::new();
         match &self.bytes {
@@ -127,6 +154,7 @@ impl OpenSource {
                 }
             }
         }
+        self.check_unchanged()?;
         Ok(hasher.finalize())
     }
 }
@@ -159,4 +187,38 @@ pub(crate) fn name_of(path: &Path) -> Cow<'_, str> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ModelError {
     ModelError::file(path, format!("Could not read {}: {error}", name_of(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_while_it_is_open_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("weights");
+        std::fs::write(&path, "first").expect("writes");
+        let open = Source::File(path.clone()).open().expect("opens");
+        let first = open.digest().expect("nothing has changed");
+
+        // Another one in its place: the one that is open stays.
+        let beside = folder.path().join("beside");
+        std::fs::write(&beside, "other").expect("writes");
+        std::fs::rename(&beside, &path).expect("renames");
+        assert_eq!(open.digest().expect("still the old one"), first);
+
+        // Written over in place, to the same length.
+        let open = Source::File(path.clone()).open().expect("opens");
+        let file = File::options().write(true).open(&path).expect("opens");
+        std::io::Write::write_all(&mut &file, b"third").expect("writes");
+        let later = SystemTime::now() + std::time::Duration::from_secs(3);
+        file.set_modified(later).expect("set");
+        let message = open.digest().expect_err("mixed").to_string();
+        assert!(
+            message.contains("while it was read") && message.contains("weights"),
+            "{message}"
+        );
+        std::fs::write(&path, "no").expect("writes");
+        assert!(open.check_unchanged().is_err(), "shorter");
+    }
 }

@@ -39,6 +39,7 @@ impl WeightsFormat {
 /// Tensors by name, as a network's authors named them. The numbers stay in the file until they are asked for.
 #[derive(Clone, Debug)]
 pub struct StateDict {
+    file: Arc<OpenSource>,
     path: PathBuf,
     format: WeightsFormat,
     file_bytes: u64,
@@ -124,6 +125,14 @@ impl StateDict {
         self.file_bytes
     }
 
+    /// Whether the tensors that were taken so far are of one content, that of the digest.
+    ///
+    /// # Errors
+    /// If another program has written the file meanwhile.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.file.check_unchanged()
+    }
+
     /// BLAKE3 of the file, hex.
     pub fn digest(&self) -> &str {
         &self.digest
@@ -171,6 +180,7 @@ pub(crate) fn read(source: &Source) -> Result<StateDict> {
     }
     Ok(StateDict {
         digest: file.digest()?.to_hex().to_string(),
+        file: Arc::clone(&file),
         path: file.path.clone(),
         format,
         file_bytes: file.length,

@@ -81,6 +81,13 @@ impl Tokenizer {
                 ),
             )
         };
+        // The library would not say it, but panic where a decoder's name is none.
+        if let Err(error) = std::str::from_utf8(&bytes) {
+            return Err(broken(format!(
+                "it is no UTF-8 from byte {} on",
+                error.valid_up_to()
+            )));
+        }
         let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(broken)?;
         // Lengths and fill tokens of training batches; a prompt is neither cut nor filled.
         guarded(|| inner.with_truncation(None).map(|_| ())).map_err(broken)?;

@@ -1,5 +1,5 @@
-//! What the tests of the window need from the system: a software Vulkan driver, a display without a screen, and two
-//! tools that stand in for a hand and an eye.
+//! What the tests need from the system: for the window a software Vulkan driver, a display without a screen, and two
+//! tools that stand in for a hand and an eye; for the Python module numpy.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,6 +37,10 @@ const PACKAGES: &[Package] = &[
         name: "imagemagick",
         present: || has_program("import"),
     },
+    Package {
+        name: "python3-numpy",
+        present: has_numpy,
+    },
 ];
 
 /// Installs what is missing, or says what to install.
@@ -57,12 +61,10 @@ pub(crate) fn provide() -> Result<()> {
     }
     let names = missing.join(" ");
     if !has_program("apt-get") {
-        bail!(
-            "The tests of the window need what Debian calls {names}; please install it and start again."
-        );
+        bail!("The tests need what Debian calls {names}; please install it and start again.");
     }
     let Some(as_root) = way_to_root() else {
-        bail!("The tests of the window need more packages: sudo apt-get install {names}");
+        bail!("The tests need more packages: sudo apt-get install {names}");
     };
     println!("Installing {names}");
     apt_get(as_root, &["update", "-qq"])?;
@@ -107,6 +109,19 @@ fn way_to_root() -> Option<&'static [&'static str]> {
 fn has_program(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// Where the tests look for it: what the person names, else the first `python3` that has it.
+fn has_numpy() -> bool {
+    let named = std::env::var_os("WHYFINDER_PYTHON");
+    let usual = ["python3", "/usr/bin/python3"].map(Into::into);
+    named.into_iter().chain(usual).any(|python| {
+        Command::new(python)
+            .args(["-c", "import numpy"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    })
 }
 
 fn has_software_vulkan() -> bool {

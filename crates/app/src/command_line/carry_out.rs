@@ -75,7 +75,7 @@ pub(crate) fn measure(
 /// What is heard of a run beside its progress.
 #[derive(Debug)]
 pub(crate) enum Heard<'a> {
-    /// The fields that the result will have.
+    /// Some of the fields that the result will have, before they are measured or after.
     Fields(&'a [Field]),
     Kept(&'a Kept),
 }
@@ -123,6 +123,12 @@ pub(crate) fn measure_hearing(
             report: Report::Started { fields, .. },
             ..
         } => hear(Heard::Fields(&fields)).err().map(Err),
+        Event::Report {
+            report: Report::Field(field),
+            ..
+        } => hear(Heard::Fields(std::slice::from_ref(&field)))
+            .err()
+            .map(Err),
         Event::Kept { kept, .. } => hear(Heard::Kept(&kept)).err().map(Err),
         Event::Finished { outcome, .. } => Some(Ok(outcome)),
         _ => None,

@@ -1,5 +1,6 @@
 //! `--out DIR`, looked at before hours are spent on what goes into it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -38,26 +39,31 @@ pub(crate) fn check(folder: &Path) -> Result<(), CommandError> {
 /// Room on the disk that is left beside a result, bytes.
 const SPARE: u64 = 16 << 20;
 
-/// Whether a result with these fields will find room in a folder, as far as the system says how much there is. The
-/// archive is compressed, so that somewhat less may do.
-///
-/// # Errors
-/// If the disk is too full.
-pub(crate) fn check_room(folder: &Path, fields: &[Field]) -> Result<(), CommandError> {
-    match free_bytes(folder) {
-        Some(free) => check_fits(folder, needed(fields), free),
-        None => Ok(()),
+/// What is known of a result's size.
+#[derive(Debug, Default)]
+pub(crate) struct Sizes(BTreeMap<String, u64>);
+
+impl Sizes {
+    /// Takes fields that the result will have, and says whether they all will find room in a folder, as far as the system
+    /// says how much there is. The archive is compressed, so that somewhat less may do.
+    ///
+    /// # Errors
+    /// If the disk is too full.
+    pub(crate) fn check(&mut self, folder: &Path, fields: &[Field]) -> Result<(), CommandError> {
+        let sizes = fields.iter().map(|f| (f.name.clone(), needed(f)));
+        self.0.extend(sizes);
+        match free_bytes(folder) {
+            Some(free) => check_fits(folder, self.0.values().sum(), free),
+            None => Ok(()),
+        }
     }
 }
 
-fn needed(fields: &[Field]) -> u64 {
-    let bytes = |field: &Field| {
-        let cells = field.values.len();
-        let arrays = 1 + usize::from(field.stderr.is_some()) + usize::from(field.count.is_some());
-        let samples = field.samples.as_ref().map_or(0, Vec::len);
-        (4 * (arrays * cells + samples) + cells) as u64
-    };
-    fields.iter().map(bytes).sum()
+fn needed(field: &Field) -> u64 {
+    let cells = field.values.len();
+    let arrays = 1 + usize::from(field.stderr.is_some()) + usize::from(field.count.is_some());
+    let samples = field.samples.as_ref().map_or(0, Vec::len);
+    (4 * (arrays * cells + samples) + cells) as u64
 }
 
 fn check_fits(folder: &Path, needed: u64, free: u64) -> Result<(), CommandError> {
@@ -105,9 +111,18 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let axes = vec![Axis::numbered("x", 1 << 20)];
         let field = Field::sampled("f", axes, 10);
-        let needed = needed(std::slice::from_ref(&field));
+        let needed = needed(&field);
         assert!((50 << 20..60 << 20).contains(&needed), "{needed}");
-        check_room(folder.path(), &[]).expect("nothing fits everywhere");
+        let mut sizes = Sizes::default();
+        sizes
+            .check(folder.path(), &[])
+            .expect("nothing fits everywhere");
+        let fields = std::slice::from_ref(&field);
+        for _ in 0..2 {
+            // Told twice, it is still one field.
+            sizes.check(folder.path(), fields).expect("it fits");
+            assert_eq!(sizes.0.values().sum::<u64>(), needed);
+        }
         check_fits(folder.path(), needed, needed + SPARE).expect("it fits");
         let message = check_fits(folder.path(), needed, needed)
             .expect_err("too full")

@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     let worker = worker_keeping(&arguments.settings.machine, Some(&arguments.out))?;
     let progress = ProgressLine::new(arguments.json);
     let mut kept_in = None;
+    let mut sizes = out_folder::Sizes::default();
     let interruption = Interruption::listen();
     let measured = measure_hearing(
         &worker,
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
         &interruption,
         &mut |heard| {
             match heard {
-                Heard::Fields(fields) => out_folder::check_room(&arguments.out, fields)?,
+                Heard::Fields(fields) => sizes.check(&arguments.out, fields)?,
                 Heard::Kept(Kept::In(path)) => kept_in = Some(path.clone()),
                 Heard::Kept(news) => progress.note(&in_words(news)),
             }

@@ -91,6 +91,7 @@ pub fn open_network(reference: &str, options: &OpenOptions) -> Result<ImageModel
     let (source, path, name) = locate(reference)?;
     let state = state_dict::read(&source)?;
     let recognised = detect::build(&state, &options.device)?;
+    state.check_unchanged()?;
     let parameters = recognised.network.parameters();
     Ok(ImageModel {
         card: NetworkCard {
