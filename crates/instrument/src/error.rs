@@ -35,6 +35,30 @@ impl InstrumentError {
 
 pub type Result<T> = std::result::Result<T, InstrumentError>;
 
-fn mebibytes(bytes: u64) -> u64 {
-    bytes.div_ceil(1 << 20)
+/// Of little memory a need is told apart from what is a bit less.
+fn mebibytes(bytes: u64) -> String {
+    let mebibytes = bytes as f64 / f64::from(1 << 20);
+    match mebibytes < 10.0 {
+        true => format!("{mebibytes:.2}"),
+        false => format!("{:.0}", mebibytes.ceil()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_need_is_another_number_than_what_may_be_used() {
+        let error = InstrumentError::Memory {
+            needed_bytes: 1 << 20,
+            available_bytes: 900 << 10,
+            advice: "shorten the prompt",
+        };
+        assert_eq!(
+            error.to_string(),
+            "The run needs 1.00 MiB of memory beside the model, but only 0.88 MiB may be used; shorten the prompt."
+        );
+        assert_eq!(mebibytes((40 << 20) + 1), "41");
+    }
 }
