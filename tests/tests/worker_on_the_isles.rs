@@ -275,3 +275,30 @@ fn tiles_come_while_a_trace_runs_and_only_those_wanted_last() {
     assert_eq!((tile.rows, tile.columns), (tokens, tokens));
     assert!((tile.max[tokens * tokens - tokens..].iter().sum::<f32>() - 1.0).abs() < 1e-5);
 }
+
+/// The window asks the same worker, and shows its sentence.
+#[test]
+fn what_does_not_fit_is_refused_before_anything_is_measured() {
+    let image = "instrument = \"lam\"\nmodel = \"demo:denoise\"\n\
+        [input]\ntruth = \"picture:leaves-1\"\nregion = [96, 96, 32, 32]\nsigma = 50\n";
+    let image = whyfinder_experiment::parse_experiment(image, &[]).expect("parses");
+    // Hardly more than the models.
+    for (bytes, asked) in [
+        (5_500_000, patterns()),
+        (5_500_000, long_trace()),
+        (2_000_000, image),
+    ] {
+        let worker = worker(MemoryBudget::Bytes(bytes));
+        start(&worker, 1, asked);
+        let began = Instant::now();
+        let message = loop {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            match worker.recv_timeout(Duration::from_millis(200)) {
+                Some(Event::Report { report, .. }) => panic!("{report:?}"),
+                Some(Event::Failed { message, .. }) => break message,
+                _ => {}
+            }
+        };
+        assert!(message.contains("MiB may be used"), "{message}");
+    }
+}
