@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::slice::from_ref;
 
 use whyfinder_experiment::{Axis, Field, Outcome, parse_experiment, write_result};
 
@@ -415,11 +416,11 @@ fn of_heads() {
     let small = attention(&TOKENS, 2, 4);
     let n = TOKENS.len();
     let panel = expected(Drawn::Rects(0), [n, n], "magma", [0.0, 1.0]);
-    let values = read_back(&[small.clone()], &["--field", "head:1.3"], &[panel.clone()]);
+    let values = read_back(from_ref(&small), &["--field", "head:1.3"], from_ref(&panel));
     assert_eq!(values, n * (n + 1));
     let words = ["--field", "head:1.0", "--theme", "dark"];
     assert_eq!(
-        read_back(&[small.clone()], &words, &[panel.clone()]),
+        read_back(from_ref(&small), &words, from_ref(&panel)),
         n * (n + 1)
     );
     let part = Expected {
@@ -478,7 +479,7 @@ fn of_effects_over_a_picture_and_without_one() {
     let most = extent(&outcome);
     let panel = expected(Drawn::Over(0), [4, 6], "blue-red-light", [-most, most]);
     let words = ["--field", "effect"];
-    assert_eq!(read_back(&[outcome.clone()], &words, &[panel.clone()]), 48);
+    assert_eq!(read_back(&[outcome.clone()], &words, from_ref(&panel)), 48);
     let seismic = Expected {
         map: "seismic",
         ends: [-0.3, 0.3],
