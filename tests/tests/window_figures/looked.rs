@@ -7,7 +7,7 @@ use egui_kittest::kittest::Queryable as _;
 use whyfinder_figure::{Looked, Origin};
 
 use super::stage::Stage;
-use super::{Answer, drawn, exporting, origin_of, wait, write};
+use super::{Answer, drawn, exporting, open_dialog, origin_of, wait, write};
 
 const TRACE: &str = "Residual stream";
 
@@ -28,12 +28,6 @@ fn wheel(stage: &mut Stage, label: &str, at: [f32; 2], notches: f32) {
         modifiers: Modifiers::NONE,
     });
     stage.window.run_steps(30);
-}
-
-fn open_dialog(stage: &mut Stage) {
-    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::E);
-    stage.window.run_steps(3);
-    wait(stage, |s| drawn(s).is_some());
 }
 
 fn close_dialog(stage: &mut Stage) {

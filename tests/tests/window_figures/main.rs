@@ -24,10 +24,14 @@ fn exporting(answers: Vec<Answer>) -> Stage {
         .click();
     stage.settle();
     stage.finish();
+    open_dialog(&mut stage);
+    stage
+}
+
+fn open_dialog(stage: &mut Stage) {
     stage.window.key_press_modifiers(Modifiers::COMMAND, Key::E);
     stage.window.run_steps(3);
-    wait(&mut stage, |stage| drawn(stage).is_some());
-    stage
+    wait(stage, |s| drawn(s).is_some());
 }
 
 /// Lets time pass until it is so.
@@ -329,4 +333,52 @@ fn a_script_that_cannot_be_written_is_said() {
     wait(&mut stage, |s| s.window.state().state().notice.is_some());
     let notice = stage.window.state().state().notice.clone().expect("one");
     assert!(notice.title.contains("tower.py"), "{notice:?}");
+}
+
+#[test]
+fn a_figure_that_cannot_be_written_is_said_and_what_is_there_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("file"), "no folder").expect("writes");
+    std::fs::write(at("taken.pdf"), "mine").expect("writes");
+    let answers = [at("file/f.pdf"), at("taken"), at("good.pdf")];
+    let answers = answers.into_iter().map(Answer::Picked).collect();
+    let mut stage = Stage::new(1280.0, 800.0, 2.0, answers);
+    stage.window.get_by_label("Light").click();
+    stage
+        .window
+        .get_by_label_contains("Scene: Where a fact is kept")
+        .click();
+    stage.settle();
+    stage.finish();
+    for (title, said) in [("f.pdf", "file"), ("taken.pdf", "taken.pdf")] {
+        open_dialog(&mut stage);
+        write(&mut stage, "PDF");
+        wait(&mut stage, |s| s.window.state().state().notice.is_some());
+        let notice = stage.window.state().state().notice.clone().expect("one");
+        assert!(
+            notice.title.contains(title) && notice.message.contains(said),
+            "{notice:?}"
+        );
+        stage.picture(&format!("export_refused_{title}"));
+        stage.window.get_by_label("Dismiss").click();
+        stage.window.run_steps(3);
+    }
+    assert_eq!(std::fs::read(at("taken.pdf")).expect("there"), b"mine");
+    open_dialog(&mut stage);
+    // One colour map for all: they share a bar.
+    stage
+        .window
+        .get_by_label("Colours of causal trace: mlp")
+        .click();
+    stage.window.run_steps(3);
+    stage.picture("export_colours_light");
+    stage.window.get_by_label("viridis").click();
+    stage.window.run_steps(3);
+    wait(&mut stage, |s| drawn(s).is_some());
+    stage.picture("export_own_colours_light");
+    write(&mut stage, "PDF");
+    let origin = origin_of(&at("good.pdf"));
+    let maps = origin.description.panels.iter().map(|p| p.map.as_deref());
+    assert_eq!(maps.collect::<Vec<_>>(), [None, Some("viridis"), None]);
 }
