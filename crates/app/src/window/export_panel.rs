@@ -236,7 +236,7 @@ fn panel_colours(ui: &mut Ui, label: &str, panel: &mut Panel) {
         let words = panel.map.as_deref().unwrap_or("own colours");
         let words = RichText::new(words).size(11.5);
         let combo = egui::ComboBox::from_id_salt(("colours of", label))
-            .width(86.0)
+            .width(104.0)
             .selected_text(words)
             .show_ui(ui, |ui| {
                 let mut choose = |ui: &mut Ui, name: Option<&str>, words: &str| {
