@@ -313,6 +313,12 @@ fn show(shape: &Shape, budget: MemoryBudget, seconds: f64) -> Vec<f64> {
         "Attention of {} heads",
         shape.layers * shape.heads
     ));
+    // All heads in view again.
+    room.point(atlas.center());
+    for _ in 0..60 {
+        room.turn(-60.0);
+        room.frame();
+    }
     let mut heads = BTreeSet::new();
     let rests: Vec<f64> = (1..=20)
         .map(|turn| {

@@ -119,15 +119,44 @@ struct Part {
     indices: Vec<u32>,
 }
 
+impl Part {
+    /// The triangles that reach into a rectangle: most of a long prompt's glyphs lie beside the window.
+    fn within(clip: Rect, vertices: &[Vertex], indices: &[u32]) -> Self {
+        const UNUSED: u32 = u32::MAX;
+        let mut places = vec![UNUSED; vertices.len()];
+        let mut part = Self {
+            clip,
+            vertices: Vec::new(),
+            indices: Vec::new(),
+        };
+        for triangle in indices.chunks_exact(3) {
+            let corners = triangle.iter().filter_map(|&i| vertices.get(i as usize));
+            let mut around = Rect::NOTHING;
+            corners.for_each(|corner| around.extend_with(corner.pos));
+            if !around.intersects(clip) {
+                continue;
+            }
+            for &index in triangle {
+                let Some(place) = places.get_mut(index as usize) else {
+                    continue;
+                };
+                if *place == UNUSED {
+                    *place = part.vertices.len() as u32;
+                    part.vertices.push(vertices[index as usize]);
+                }
+                part.indices.push(*place);
+            }
+        }
+        part
+    }
+}
+
 /// `None` if there is something among the shapes that is not drawn here.
 fn parts(ctx: &Context, shapes: Vec<ClippedShape>) -> Option<Vec<Part>> {
     let primitives = ctx.tessellate(shapes, ctx.pixels_per_point());
     let part = |primitive: egui::ClippedPrimitive| match primitive.primitive {
-        Primitive::Mesh(mesh) => (mesh.texture_id == TextureId::default()).then_some(Part {
-            clip: primitive.clip_rect,
-            vertices: mesh.vertices,
-            indices: mesh.indices,
-        }),
+        Primitive::Mesh(mesh) => (mesh.texture_id == TextureId::default())
+            .then(|| Part::within(primitive.clip_rect, &mesh.vertices, &mesh.indices)),
         Primitive::Callback(_) => None,
     };
     primitives.into_iter().map(part).collect()
@@ -372,6 +401,27 @@ mod tests {
         ];
         assert_eq!(runs(&shapes), [0..2, 5..6]);
         assert!(runs(&[]).is_empty());
+    }
+
+    #[test]
+    fn triangles_beside_the_clip_are_left_out() {
+        let vertex = |x: f32, y: f32| Vertex {
+            pos: pos2(x, y),
+            uv: egui::epaint::WHITE_UV,
+            color: Color32::RED,
+        };
+        let vertices = [
+            vertex(90.0, 0.0),
+            vertex(99.0, 0.0),
+            vertex(90.0, 5.0),
+            vertex(0.0, 0.0),
+            vertex(20.0, 0.0),
+            vertex(0.0, 9.0),
+        ];
+        let clip = Rect::from_min_max(pos2(5.0, 1.0), pos2(60.0, 30.0));
+        let part = Part::within(clip, &vertices, &[0, 1, 2, 3, 4, 5, 5, 4, 3]);
+        assert_eq!(part.vertices, vertices[3..]);
+        assert_eq!(part.indices, [0, 1, 2, 2, 1, 0]);
     }
 
     #[test]
