@@ -245,30 +245,27 @@ fn image_is_taken_up(instrument: &str, settings: &[&str]) {
 
 #[test]
 fn so_does_sampling_by_random_masks() {
-    image_is_taken_up("rise", &["rise.masks=3000"]);
+    image_is_taken_up("rise", &["rise.masks=400"]);
 }
 
 #[test]
 fn so_do_gradients_along_a_path() {
-    image_is_taken_up("lam", &["lam.fold=200"]);
-    image_is_taken_up("integrated-gradients", &["integrated-gradients.steps=200"]);
+    image_is_taken_up("lam", &["lam.fold=50"]);
+    image_is_taken_up("integrated-gradients", &["integrated-gradients.steps=50"]);
 }
 
 #[test]
 fn so_does_a_field_averaged_over_random_pictures() {
-    image_is_taken_up("receptive-field", &["receptive-field.inputs=200"]);
+    image_is_taken_up("receptive-field", &["receptive-field.inputs=90"]);
 }
 
 #[test]
 fn so_does_a_comparison_of_maps() {
-    let maps = "faithfulness.maps=[\"occlusion\", \"rise\", \"lam\"]";
-    image_is_taken_up("faithfulness", &[maps, "faithfulness.random=20"]);
+    let maps = "faithfulness.maps=[\"occlusion\", \"lam\"]";
+    image_is_taken_up("faithfulness", &[maps, "faithfulness.random=2"]);
     // While the curves are drawn, which is after the maps.
     let few = "faithfulness.maps=[\"gradient\"]";
-    image_is_taken_up(
-        "faithfulness",
-        &[few, "faithfulness.random=40", "faithfulness.steps=30"],
-    );
+    image_is_taken_up("faithfulness", &[few, "faithfulness.random=12"]);
 }
 
 #[cfg(unix)]
