@@ -9,6 +9,8 @@ use whyfinder_paint::{ColourMap, MapStyle, Theme};
 use crate::drawing::{Content, Drawing, Grid, Labels, Lines, Scale, Series, map_of};
 use crate::{FigureError, numbers, token_text};
 
+/// What a gradient said beforehand of a map is kept under the map's name with this.
+const ESTIMATE: &str = ".estimate";
 /// Columns of the longest token label.
 pub(crate) const LABEL_COLUMNS: usize = 14;
 /// Characters of the corrupted prompt that are shown.
@@ -285,7 +287,11 @@ fn heading(outcome: &Outcome, field: &Field) -> (String, String) {
         Some(TraceKind::Attention) => "Attention",
         None => field.name.as_str(),
     };
-    (name.to_string(), window)
+    let name = match field.name.ends_with(ESTIMATE) {
+        true if kind(field).is_some() => format!("{name}, estimated by gradient"),
+        _ => name.to_string(),
+    };
+    (name, window)
 }
 
 /// The cell with the largest effect, in words; how far the map has come if it is not complete.
@@ -354,7 +360,8 @@ fn reference(outcome: &Outcome, field: Option<&Field>, name: &str) -> Option<f32
 }
 
 fn kind(field: &Field) -> Option<TraceKind> {
-    TraceKind::ALL.into_iter().find(|k| k.name() == field.name)
+    let name = field.name.strip_suffix(ESTIMATE).unwrap_or(&field.name);
+    TraceKind::ALL.into_iter().find(|k| k.name() == name)
 }
 
 fn settings(outcome: &Outcome) -> Option<&TraceSettings> {

@@ -25,9 +25,12 @@ done
 
 draw trace $(on tower) --width double
 draw lines $(on tower) --field residual.lines --field mlp.lines --width double
+draw estimate $(on tower) --field residual.estimate --field residual --width double
+draw part $(on tower) --field residual --field mlp --part 3-7,0-5 --width double
 draw predictions $(on tower) --field predictions
 draw attention $(on induction) --width double
 draw effect $(on facade) --field effect --field counts --field output --width double
+draw pictures $(on facade) --field input --field output --field truth --width double
 draw comparison $(on local channel) --width double --difference
 draw mediation $(on mediation) --field effect --field effect.direct --field effect.mediated --width double
 draw lam $(on lam) --field attribution --field density --field attribution.signed --width double
