@@ -8,7 +8,7 @@ use pdf_writer::types::AssociationKind;
 use pdf_writer::{Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use crate::fonts::Fonts;
-use crate::scene::{Scene, Shape, Text};
+use crate::scene::Scene;
 use crate::{FigureError, typeset};
 
 use embedded_fonts::EmbeddedFonts;
@@ -39,14 +39,7 @@ pub(crate) fn document(
     program: &str,
     origin: &str,
 ) -> Result<Vec<u8>, FigureError> {
-    let texts: Vec<&Text> = scene
-        .shapes
-        .iter()
-        .filter_map(|shape| match shape {
-            Shape::Text(text) => Some(text),
-            _ => None,
-        })
-        .collect();
+    let texts = scene.texts();
     let lines = typeset::glyphs(fonts, &texts);
     let embedded = EmbeddedFonts::of(fonts, lines.iter().flatten())?;
     let (content, resources) = page_content::write(scene, &texts, &lines, &embedded);

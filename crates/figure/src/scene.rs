@@ -15,6 +15,19 @@ pub(crate) struct Scene {
     pub(crate) panels: Vec<PanelFrame>,
 }
 
+impl Scene {
+    /// What is written on the page, in the order of drawing.
+    pub(crate) fn texts(&self) -> Vec<&Text> {
+        self.shapes
+            .iter()
+            .filter_map(|shape| match shape {
+                Shape::Text(text) => Some(text),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PanelFrame {
     /// Baseline of the panel's heading: x, y.

@@ -14,7 +14,7 @@ use skrifa::raw::types::Tag;
 use subsetter::GlyphRemapper;
 
 use crate::fonts::Fonts;
-use crate::scene::{Scene, Shape, Text};
+use crate::scene::Scene;
 use crate::typeset::{self, PlacedGlyph};
 
 /// Parts of an em that letters are moved together or apart at most; what is moved further is no kerning.
@@ -31,14 +31,7 @@ struct Used {
 
 /// `@font-face` rules for the figure's own faces; those that cannot be taken apart are left to their names.
 pub(crate) fn rules(scene: &Scene, fonts: &Fonts) -> String {
-    let texts: Vec<&Text> = scene
-        .shapes
-        .iter()
-        .filter_map(|shape| match shape {
-            Shape::Text(text) => Some(text),
-            _ => None,
-        })
-        .collect();
+    let texts = scene.texts();
     let mut faces: Vec<(fontdb::ID, Used)> = Vec::new();
     for line in typeset::glyphs(fonts, &texts) {
         take(fonts, &line, &mut faces);
@@ -250,7 +243,7 @@ fn file(flavour: &[u8], tables: &BTreeMap<Tag, Vec<u8>>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::{Anchor, Face, TextLook};
+    use crate::scene::{Anchor, Face, Shape, Text, TextLook};
     use crate::svg;
     use resvg::{tiny_skia, usvg};
 
