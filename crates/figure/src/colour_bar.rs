@@ -94,14 +94,7 @@ fn words(pen: &Pen<'_>, scale: &Scale, hatched: Option<&str>, room: f32) -> Vec<
         .into_iter()
         .map(plain)
         .collect();
-    let references: Vec<String> = scale
-        .marks
-        .iter()
-        .filter(|(_, name)| !name.is_empty())
-        .map(|(value, name)| format!("{name} {}", numbers::number(*value)))
-        .collect();
-    let pieces = [references, scale.remarks.clone()].concat();
-    lines.extend(flow(&pieces).into_iter().map(plain));
+    lines.extend(flow(&scale.pieces()).into_iter().map(plain));
     if let Some(text) = hatched {
         lines.push(Line {
             text: text.to_string(),

@@ -73,6 +73,9 @@ pub struct Panel {
     /// A colour map's name; the view's own if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map: Option<String>,
+    /// Colours to either side of a centre change places: blue helps and red harms.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub inverted: bool,
     /// Values of the first and the last colour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f32; 2]>,
@@ -89,6 +92,10 @@ pub struct Panel {
 pub struct Part {
     pub rows: [usize; 2],
     pub columns: [usize; 2],
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Most panels of one figure.
@@ -122,6 +129,7 @@ impl Panel {
             view,
             minus: None,
             map: None,
+            inverted: false,
             range: None,
             title: None,
             part: None,

@@ -293,6 +293,7 @@ fn scale(map: &MapArray, group: usize, causal: bool, theme: Theme) -> Scale {
         },
         name: "attention weight of each key for each query".into(),
         marks: Vec::new(),
+        polarity: None,
         remarks,
         values: [range.low, range.high],
         fixed: false,

@@ -5,7 +5,7 @@ use whyfinder_experiment::{Field, InstrumentSettings, Outcome};
 use whyfinder_paint::{ColourMap, Image, MapStyle, Theme};
 
 use crate::draw_trace::samples;
-use crate::drawing::{Content, Drawing, Grid, Labels, Over, Scale, map_of};
+use crate::drawing::{Content, Drawing, Grid, Labels, Over, Polarity, Scale, map_of};
 use crate::{FigureError, numbers, picture};
 
 /// A field of two axes over the picture, or of three channels as a picture.
@@ -35,12 +35,14 @@ pub(crate) fn over(
     let range = map.range();
     let is_effect = field.name.starts_with("effect");
     let (title, name) = names(outcome, field);
+    let polarity = match (is_effect, signed) {
+        (true, _) => Some(Polarity::Effect),
+        (false, true) => Some(Polarity::Centre("zero".into())),
+        (false, false) => None,
+    };
     let mut remarks: Vec<String> = Vec::new();
     if is_effect {
-        remarks.push("red helps the region, blue harms it".into());
         remarks.push("the region's own blocks may go beyond the range".into());
-    } else if signed {
-        remarks.push("red above zero, blue below".into());
     }
     remarks.extend(samples(field));
     let reach = outcome
@@ -88,6 +90,7 @@ pub(crate) fn over(
             } else {
                 Vec::new()
             },
+            polarity,
             remarks,
             values: [range.low, range.high],
             fixed: false,

@@ -80,9 +80,13 @@ pub(crate) fn curves(outcome: &Outcome, name: &str) -> Option<Drawing> {
     })
 }
 
-/// How many blocks help, harm and do neither.
-pub(crate) fn counts(outcome: &Outcome, theme: Theme) -> Option<Drawing> {
+/// How many blocks help, harm and do neither; `inverted`, in each other's colours.
+pub(crate) fn counts(outcome: &Outcome, inverted: bool, theme: Theme) -> Option<Drawing> {
     let effects = outcome.summary.effects.as_ref()?;
+    let [helps, harms] = match inverted {
+        false => [theme.helps(), theme.harms()],
+        true => [theme.harms(), theme.helps()],
+    };
     let share = |name: &str, count, sure, colour| Share {
         name: name.into(),
         count,
@@ -113,13 +117,13 @@ pub(crate) fn counts(outcome: &Outcome, theme: Theme) -> Option<Drawing> {
                     "help",
                     effects.positive,
                     Some(effects.significant_positive),
-                    theme.helps(),
+                    helps,
                 ),
                 share(
                     "harm",
                     effects.negative,
                     Some(effects.significant_negative),
-                    theme.harms(),
+                    harms,
                 ),
                 share("neither", effects.zero, None, theme.line()),
             ],

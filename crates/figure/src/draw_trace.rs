@@ -6,7 +6,8 @@ use whyfinder_experiment::{
 };
 use whyfinder_paint::{ColourMap, MapStyle, Theme};
 
-use crate::drawing::{Content, Drawing, Grid, Labels, Lines, Scale, Series, map_of};
+use crate::description::Part;
+use crate::drawing::{Content, Drawing, Grid, Labels, Lines, Polarity, Scale, Series, map_of};
 use crate::{FigureError, numbers, token_text};
 
 /// What a gradient said beforehand of a map is kept under the map's name with this.
@@ -27,7 +28,17 @@ pub(crate) fn is_trace(field: &Field) -> bool {
 
 /// Tokens by layers. The range starts at the corrupted value and is one for all kinds; where restoring takes away a
 /// good part of what it elsewhere brings, the maps diverge from the corrupted value instead, so that harm is seen.
-pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Drawing, FigureError> {
+///
+/// Of `part` alone is told what stands out.
+///
+/// # Errors
+/// If the field is no map.
+pub(crate) fn grid(
+    outcome: &Outcome,
+    field: &Field,
+    part: Option<Part>,
+    theme: Theme,
+) -> Result<Drawing, FigureError> {
     let corrupted = reference(outcome, Some(field), "corrupted");
     let (low, high, centre) = shared_range(outcome, field);
     let floor = corrupted.or(centre);
@@ -38,14 +49,13 @@ pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Dra
         colours(field)
     };
     let range = map.range();
+    let polarity = centre.map(|_| match corrupted {
+        Some(_) => Polarity::Centre("corrupted".into()),
+        None => Polarity::Centre("zero".into()),
+    });
     let mut remarks = Vec::new();
-    match (centre, corrupted) {
-        (Some(_), Some(_)) => remarks.push("centre: corrupted; red above it, blue below".into()),
-        (Some(_), None) => remarks.push("centre: zero; red above it, blue below".into()),
-        (None, Some(_)) => {
-            remarks.push("from the corrupted value up: what restoring brings back".into());
-        }
-        (None, None) => {}
+    if centre.is_none() && corrupted.is_some() {
+        remarks.push("from the corrupted value up: what restoring brings back".into());
     }
     remarks.extend(samples(field));
     let marks = ["corrupted", "clean"]
@@ -58,7 +68,7 @@ pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Dra
     let (name, window) = heading(outcome, field);
     Ok(Drawing {
         title: name,
-        details: [window, peak(outcome, field)]
+        details: [window, peak(outcome, field, part)]
             .into_iter()
             .filter(|d| !d.is_empty())
             .collect(),
@@ -80,6 +90,7 @@ pub(crate) fn grid(outcome: &Outcome, field: &Field, theme: Theme) -> Result<Dra
             },
             name: metric(outcome),
             marks,
+            polarity,
             remarks,
             values: [range.low, range.high],
             fixed: false,
@@ -294,18 +305,24 @@ fn heading(outcome: &Outcome, field: &Field) -> (String, String) {
     (name, window)
 }
 
-/// The cell with the largest effect, in words; how far the map has come if it is not complete.
-fn peak(outcome: &Outcome, field: &Field) -> String {
-    let measured = field.mask.iter().filter(|&&m| m).count();
-    if measured < field.mask.len() {
-        return format!("{measured} of {} cells measured", field.mask.len());
+/// The shown cell with the largest effect, in words; how far the map has come if it is not complete.
+fn peak(outcome: &Outcome, field: &Field, part: Option<Part>) -> String {
+    let columns = field.axes[1].len().max(1);
+    let within = |[first, end]: [usize; 2], i: usize| (first..end).contains(&i);
+    let shown = |i: usize| {
+        part.is_none_or(|p| within(p.rows, i / columns) && within(p.columns, i % columns))
+    };
+    let cells = || (0..field.values.len()).filter(|&i| shown(i));
+    let (all, measured) = cells().fold((0, 0), |(all, measured), i| {
+        let is_measured = field.mask.get(i).is_none_or(|m| *m);
+        (all + 1, measured + usize::from(is_measured))
+    });
+    if measured < all {
+        return format!("{measured} of {all} cells measured");
     }
     let floor = reference(outcome, Some(field), "corrupted").unwrap_or(0.0);
-    let [_, layers] = *field.shape().as_slice() else {
-        return String::new();
-    };
     let effect = |i: usize| (field.values[i] - floor).abs();
-    let best = (0..field.values.len())
+    let best = cells()
         .filter(|&i| field.values[i].is_finite())
         .max_by(|&a, &b| effect(a).total_cmp(&effect(b)));
     let Some(best) = best else {
@@ -313,8 +330,8 @@ fn peak(outcome: &Outcome, field: &Field) -> String {
     };
     let stderr = field.effect_errors().and_then(|s| s.get(best).copied());
     let effect = numbers::with_error(field.values[best] - floor, stderr, true);
-    let token = token_text::short(&token(outcome, field, best / layers), 10);
-    let layer = field.axes[1].labels.text(best % layers);
+    let token = token_text::short(&token(outcome, field, best / columns), 10);
+    let layer = field.axes[1].labels.text(best % columns);
     format!("peak {effect} at {token}, layer {layer}")
 }
 

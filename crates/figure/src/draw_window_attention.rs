@@ -163,6 +163,7 @@ fn attention_scale(map: &MapArray, theme: Theme) -> Scale {
         },
         name: "attention weight".into(),
         marks: Vec::new(),
+        polarity: None,
         remarks: vec!["each head's weights sum to 1".into()],
         values: [range.low, range.high],
         fixed: false,

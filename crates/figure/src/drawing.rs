@@ -7,6 +7,8 @@ use std::ops::Range;
 use whyfinder_experiment::{Axis, Field};
 use whyfinder_paint::{Colour, Image, MapArray, MapStyle, PaintError, flag};
 
+use crate::numbers;
+
 /// What the scale of a difference begins with.
 pub(crate) const DIFFERENCE: &str = "difference: ";
 
@@ -154,12 +156,46 @@ pub struct Scale {
     pub name: String,
     /// What is marked on the bar: values and their names.
     pub marks: Vec<(f32, String)>,
-    /// Polarity, samples and what else belongs to the colours, in pieces.
+    /// What the colours to either side of a centre stand for.
+    pub polarity: Option<Polarity>,
+    /// Samples and what else belongs to the colours, in pieces.
     pub remarks: Vec<String>,
     /// The least and the greatest value; they may lie beyond the range.
     pub values: [f32; 2],
     /// Whether the range was asked for, not found.
     pub fixed: bool,
+}
+
+/// What values above a centre and below it stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Polarity {
+    /// They help the region, or harm it.
+    Effect,
+    /// They are more or less than what the centre is called.
+    Centre(String),
+    /// There is more in the one or in the other of these.
+    Between(String, String),
+}
+
+impl Polarity {
+    /// In the colours of a style, or in words where those are no two.
+    fn said(&self, style: &MapStyle) -> String {
+        let [above, below] = match (style.map.is_diverging(), style.flip) {
+            (false, _) => ["positive", "negative"],
+            (true, false) => ["red", "blue"],
+            (true, true) => ["blue", "red"],
+        };
+        match self {
+            Polarity::Effect => format!("{above} helps the region, {below} harms it"),
+            Polarity::Centre(name) if style.map.is_diverging() => {
+                format!("centre: {name}; {above} above it, {below} below")
+            }
+            Polarity::Centre(name) => format!("centre: {name}"),
+            Polarity::Between(one, other) => {
+                format!("{above}: more in {one}, {below}: more in {other}")
+            }
+        }
+    }
 }
 
 /// A field's cells, hatched where |value - reference| < 2 standard errors, but not where the effect is exactly
@@ -189,6 +225,12 @@ impl Drawing {
             Content::Over(over) => over.cells.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether colours to either side of a centre, or the colours of parts, say what helps and what harms, or the like.
+    pub fn has_polarity(&self) -> bool {
+        let of_map = |scale: &Scale| scale.polarity.is_some() && scale.style.map.is_diverging();
+        self.scale.as_ref().is_some_and(of_map) || matches!(self.content, Content::Shares(_))
     }
 
     /// The title as tables give it: of a difference also how sure it is.
@@ -224,16 +266,33 @@ impl Drawing {
         if let Some(scale) = &mut self.scale {
             words.push(&mut scale.name);
             words.extend(&mut scale.remarks);
+            match &mut scale.polarity {
+                Some(Polarity::Between(one, other)) => words.extend([one, other]),
+                Some(Polarity::Centre(name)) => words.push(name),
+                Some(Polarity::Effect) | None => {}
+            }
         }
         words
     }
 }
 
 impl Scale {
+    /// The words below the bar after its name: reference values, polarity and the rest, in pieces.
+    pub(crate) fn pieces(&self) -> Vec<String> {
+        let named = self.marks.iter().filter(|(_, name)| !name.is_empty());
+        let references = named.map(|(value, name)| format!("{name} {}", numbers::number(*value)));
+        references
+            .chain(self.polarity.iter().map(|p| p.said(&self.style)))
+            .chain(self.remarks.iter().cloned())
+            .collect()
+    }
+
     /// Whether another panel's values mean the same over the same range, whatever their colours.
     pub(crate) fn said_alike(&self, other: &Scale) -> bool {
         self.name == other.name
             && self.marks == other.marks
+            && self.polarity == other.polarity
+            && self.style.flip == other.style.flip
             && self.remarks == other.remarks
             && self.style.ends() == other.style.ends()
     }

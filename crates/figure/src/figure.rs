@@ -3,8 +3,8 @@
 use whyfinder_experiment::{Field, ImportForm, InstrumentSettings, Outcome, floor_of, subtract};
 use whyfinder_paint::{Image, Theme};
 
-use crate::description::{Description, Panel};
-use crate::drawing::{Content, DIFFERENCE, Drawing};
+use crate::description::{Description, Panel, Part};
+use crate::drawing::{Content, DIFFERENCE, Drawing, Polarity};
 use crate::fonts::Fonts;
 use crate::origin::Origin;
 use crate::scene::Scene;
@@ -263,7 +263,7 @@ fn drawing(
     let (shown, part) = draw_attention::part_of_record(source.outcome, &panel.view, panel.part);
     let mut made = match panel.minus {
         Some(other) => difference(source, sources[other], panel, theme)?,
-        None => view(source.outcome, &shown, theme)?,
+        None => view(source.outcome, &shown, panel, theme)?,
     };
     if let Some(title) = &panel.title {
         made.title.clone_from(title);
@@ -275,6 +275,8 @@ fn drawing(
             scale.style.map = colours;
             scale.style.flip = false;
         }
+        scale.style.flip |=
+            panel.inverted && scale.polarity.is_some() && scale.style.map.is_diverging();
         if let Some([low, high]) = panel.range {
             scale.style.low = low;
             scale.style.high = high;
@@ -287,7 +289,13 @@ fn drawing(
     Ok(made)
 }
 
-fn view(outcome: &Outcome, view: &View, theme: Theme) -> Result<Drawing, FigureError> {
+/// What a panel draws of one result; `view` is its own, or the part of it that is kept.
+fn view(
+    outcome: &Outcome,
+    view: &View,
+    panel: &Panel,
+    theme: Theme,
+) -> Result<Drawing, FigureError> {
     let made = match view {
         View::Atlas => draw_attention::atlas(outcome, theme)?,
         View::Head {
@@ -296,7 +304,7 @@ fn view(outcome: &Outcome, view: &View, theme: Theme) -> Result<Drawing, FigureE
             tokens,
         } => draw_attention::head(outcome, *layer, *head, *tokens, theme)?,
         View::Predictions => draw_attention::predictions(outcome),
-        View::Counts => draw_scores::counts(outcome, theme),
+        View::Counts => draw_scores::counts(outcome, panel.inverted, theme),
         View::Lines(name) => outcome
             .field(name)
             .filter(|f| draw_trace::is_trace(f))
@@ -307,7 +315,7 @@ fn view(outcome: &Outcome, view: &View, theme: Theme) -> Result<Drawing, FigureE
         },
         View::Field(name) => match outcome.field(name) {
             Some(_) if is_curve(name) => draw_scores::curves(outcome, name),
-            Some(field) => field_view(outcome, field, theme)?,
+            Some(field) => field_view(outcome, field, panel.part, theme)?,
             None => None,
         },
     };
@@ -317,10 +325,11 @@ fn view(outcome: &Outcome, view: &View, theme: Theme) -> Result<Drawing, FigureE
 fn field_view(
     outcome: &Outcome,
     field: &Field,
+    part: Option<Part>,
     theme: Theme,
 ) -> Result<Option<Drawing>, FigureError> {
     if draw_trace::is_trace(field) {
-        return Ok(Some(draw_trace::grid(outcome, field, theme)?));
+        return Ok(Some(draw_trace::grid(outcome, field, part, theme)?));
     }
     if let Some(made) = draw_image::over(outcome, field, theme)? {
         return Ok(Some(made));
@@ -382,7 +391,7 @@ fn difference(
             .extend(source.outcome.field(picture).cloned());
     }
     outcome.fields.push(field);
-    let mut made = view(&outcome, &panel.view, theme)?;
+    let mut made = view(&outcome, &panel.view, panel, theme)?;
     made.title = format!("{} − {}", source.name, other.name);
     made.details = vec![errors.to_string()];
     if let Some(scale) = &mut made.scale {
@@ -397,10 +406,8 @@ fn difference(
         }
         scale.name = format!("{DIFFERENCE}{}", scale.name);
         scale.marks = vec![(0.0, String::new())];
-        scale.remarks = vec![format!(
-            "red: more in {}, blue: more in {}",
-            source.name, other.name
-        )];
+        scale.polarity = Some(Polarity::Between(source.name.into(), other.name.into()));
+        scale.remarks.clear();
     }
     Ok(made)
 }

@@ -315,7 +315,7 @@ fn plot_size(pen: &Pen<'_>, drawing: &Drawing, room: f32) -> [f32; 2] {
         Content::Grid(grid) => plot_grid::size(pen, grid, room),
         Content::Tiles(tiles) => plot_tiles::size(tiles, room),
         Content::Over(over) => plot_over::size(over, room),
-        Content::Lines(_) => plot_lines::size(pen, room),
+        Content::Lines(lines) => plot_lines::size(pen, lines, room),
         Content::Bars(bars) => plot_bars::size(pen, bars, room),
         Content::Shares(shares) => plot_bars::shares_size(pen, shares, room),
     }

@@ -28,7 +28,7 @@ pub struct Looked {
     /// Where the divider between two pictures stands, as a share of their width.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swipe: Option<f32>,
-    /// Blue helps and red harms.
+    /// Blue helps and red harms. Panels are drawn so where they say it, too.
     #[serde(skip_serializing_if = "is_false")]
     pub flipped: bool,
     /// Maps of other networks are shown as differences from the active one's.

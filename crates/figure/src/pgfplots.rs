@@ -202,14 +202,8 @@ fn words_below(
     [x, y, room]: [f32; 3],
     small: f32,
 ) {
-    let marks: Vec<String> = scale
-        .marks
-        .iter()
-        .filter(|(_, name)| !name.is_empty())
-        .map(|(value, name)| format!("{name} {}", crate::numbers::number(*value)))
-        .collect();
-    let hatched = hatched.map(|h| format!("hatched: {h}"));
-    let pieces = [marks, scale.remarks.clone(), hatched.into_iter().collect()].concat();
+    let mut pieces = scale.pieces();
+    pieces.extend(hatched.map(|h| format!("hatched: {h}")));
     let _ = writeln!(
         text,
         "\\node[anchor=north west, inner sep=0pt, text width={room:.2}bp, align=left, font=\\fontsize{{{small}}}{{{:.1}}}\\selectfont] \

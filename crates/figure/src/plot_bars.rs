@@ -121,7 +121,6 @@ pub(crate) fn shares_size(pen: &Pen<'_>, shares: &Shares, room: f32) -> [f32; 2]
     [room, pen.size * 1.6 + lines as f32 * pen.leading() + 2.0]
 }
 
-/// A stacked bar, a line with numbers for each part, and the remarks.
 /// Where an axis ends whose longest bar is so long: at the next tick if that is hardly further.
 fn ends_at(longest: f32) -> f32 {
     let further = longest * 1.05;
@@ -130,6 +129,7 @@ fn ends_at(longest: f32) -> f32 {
     last.max(longest)
 }
 
+/// A stacked bar, a line with numbers for each part, and the remarks.
 pub(crate) fn draw_shares(pen: &mut Pen<'_>, shares: &Shares, [x, y, width, _]: [f32; 4]) {
     let all: usize = shares.parts.iter().map(|p| p.count).sum();
     let thick = pen.size * 1.2;

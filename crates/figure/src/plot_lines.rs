@@ -5,7 +5,7 @@ use whyfinder_paint::{Colour, Theme};
 use crate::drawing::{Lines, Series};
 use crate::numbers;
 use crate::pen::{HAIRLINE, Pen};
-use crate::scene::{Anchor, Stroke, TextLook};
+use crate::scene::{Anchor, Stroke};
 
 /// Okabe and Ito's colours, told apart by most colour-blind people, the darker ones first.
 const COLOURS: [Colour; 7] = [
@@ -35,12 +35,25 @@ pub(crate) fn left(pen: &Pen<'_>, lines: &Lines) -> f32 {
         .iter()
         .map(|t| pen.width(&t.1, pen.muted()))
         .fold(0.0, f32::max);
-    widest + 3.5 + pen.side_room(&lines.y_name)
+    widest + APART + pen.side_room(&lines.y_name)
 }
 
-pub(crate) fn size(pen: &Pen<'_>, room: f32) -> [f32; 2] {
+pub(crate) fn size(pen: &Pen<'_>, lines: &Lines, room: f32) -> [f32; 2] {
     // The last label along the axis reaches beyond it.
-    [room - pen.small() * 0.6, (room * HEIGHT).min(200.0)]
+    let right = (pen.small() * 0.6).max(names_room(pen, lines));
+    [(room - right).max(room * 0.5), (room * HEIGHT).min(200.0)]
+}
+
+/// Between an axis and what is written beside it, points.
+const APART: f32 = 3.5;
+
+/// Width of the names of levels, which stand right of the plot: there no curve runs.
+fn names_room(pen: &Pen<'_>, lines: &Lines) -> f32 {
+    let names = lines.references.iter().map(|(name, _)| name);
+    let widest = names
+        .map(|name| pen.width(name, pen.muted()))
+        .fold(0.0, f32::max);
+    if widest > 0.0 { widest + APART } else { 0.0 }
 }
 
 pub(crate) fn below(pen: &Pen<'_>, lines: &Lines, left: f32, width: f32) -> f32 {
@@ -57,7 +70,7 @@ pub(crate) fn draw(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32
     for (value, text) in ticks([low, high], 5) {
         pen.segments(vec![[[x, down(value)], [x + width, down(value)]]], rule);
         let look = pen.muted().anchored(Anchor::End);
-        pen.text(x - 3.5, down(value) + pen.small() * 0.35, look, &text);
+        pen.text(x - APART, down(value) + pen.small() * 0.35, look, &text);
     }
     let axis = Stroke::new(pen.theme.text(), HAIRLINE);
     for (value, text) in x_ticks(lines, width, pen) {
@@ -86,7 +99,7 @@ pub(crate) fn draw(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32
         }
     }
     pen.line(vec![[x, y], [x, y + height], [x + width, y + height]], axis);
-    references(pen, lines, [x, width], &down);
+    references(pen, lines, [x, y, width, height]);
     pen.side_name(
         x - left + pen.small() * 0.95,
         y + height / 2.0,
@@ -181,36 +194,72 @@ fn band(
     }
 }
 
-/// Dashed levels with their names at the right, the words kept apart.
-fn references(pen: &mut Pen<'_>, lines: &Lines, [x, width]: [f32; 2], down: &dyn Fn(f32) -> f32) {
-    let mut taken: Vec<f32> = Vec::new();
-    for (name, value) in &lines.references {
-        let at = down(*value);
-        let stroke = Stroke::new(pen.theme.muted(), 0.6).dashed(1.5, 1.5);
+/// Dashed levels with their names at the right, kept apart.
+fn references(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32; 4]) {
+    let stroke = Stroke::new(pen.theme.muted(), 0.6).dashed(1.5, 1.5);
+    for level in levels(lines, height, pen.small()) {
+        let at = y + level.at;
         pen.segments(vec![[[x, at], [x + width, at]]], stroke);
-        let look = TextLook {
-            size: pen.small(),
-            ..pen.muted().anchored(Anchor::End)
-        };
-        let baseline = at - 1.5;
-        if taken
-            .iter()
-            .all(|other| (other - baseline).abs() >= pen.small())
-        {
-            // Curves may run here: the words stand on a little ground.
-            let [r, g, b, _] = pen.theme.panel();
-            let wide = pen.width(name, look) + 2.0;
-            pen.rect(
-                x + width - wide,
-                baseline - pen.small() * 0.8,
-                wide,
-                pen.small(),
-                [r, g, b, 190],
-            );
-            pen.text(x + width, baseline, look, name);
-            taken.push(baseline);
-        }
+        let baseline = y + level.name_at + pen.small() * 0.35;
+        pen.text(x + width + APART, baseline, pen.muted(), level.name);
     }
+}
+
+/// A level with its name.
+pub(crate) struct Level<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: f32,
+    /// Below the plot's upper edge, points.
+    at: f32,
+    /// The middle of the name there, which makes room for other names.
+    name_at: f32,
+}
+
+impl Level<'_> {
+    /// How far the name stands below its level, points.
+    pub(crate) fn name_below(&self) -> f32 {
+        self.name_at - self.at
+    }
+}
+
+/// Levels from the highest to the lowest, in a plot of this height whose names are of this size, points.
+pub(crate) fn levels(lines: &Lines, height: f32, size: f32) -> Vec<Level<'_>> {
+    let [low, high] = range(lines);
+    let mut levels: Vec<Level<'_>> = lines
+        .references
+        .iter()
+        .map(|(name, value)| {
+            let at = height * (high - value) / (high - low).max(1e-12);
+            Level {
+                name,
+                value: *value,
+                at,
+                name_at: at,
+            }
+        })
+        .collect();
+    levels.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let wanted: Vec<f32> = levels.iter().map(|level| level.at).collect();
+    let places = apart(&wanted, size * 1.1, [0.0, height]);
+    for (level, place) in levels.iter_mut().zip(places) {
+        level.name_at = place;
+    }
+    levels
+}
+
+/// Ascending places moved so that neighbours are at least `gap` apart, and within the limits where there is room.
+fn apart(wanted: &[f32], gap: f32, [first, last]: [f32; 2]) -> Vec<f32> {
+    let mut places: Vec<f32> = Vec::new();
+    for &at in wanted {
+        let least = places.last().map_or(first, |before| before + gap);
+        places.push(at.max(least));
+    }
+    let mut most = last;
+    for at in places.iter_mut().rev() {
+        *at = at.min(most);
+        most = *at - gap;
+    }
+    places
 }
 
 /// Stretches of values without a gap.
@@ -299,4 +348,17 @@ fn x_ticks(lines: &Lines, width: f32, pen: &Pen<'_>) -> Vec<(f32, String)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_levels_are_kept_apart_and_beside_the_plot() {
+        assert_eq!(apart(&[10.0, 50.0], 6.0, [0.0, 60.0]), [10.0, 50.0]);
+        assert_eq!(apart(&[10.0, 12.0], 6.0, [0.0, 60.0]), [10.0, 16.0]);
+        assert_eq!(apart(&[57.0, 59.0], 6.0, [0.0, 60.0]), [54.0, 60.0]);
+        assert!(apart(&[], 6.0, [0.0, 60.0]).is_empty());
+    }
 }

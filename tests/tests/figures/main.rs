@@ -1,5 +1,6 @@
 //! Figures on paper: their words, sizes and numbers in every format, and the origin inside them.
 
+mod beside_tables;
 mod colours;
 mod made;
 mod numbers;

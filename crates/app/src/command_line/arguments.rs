@@ -199,6 +199,9 @@ pub(crate) struct Figure {
     /// Values of the first and the last colour
     #[arg(long, value_name = "LO,HI", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
+    /// Blue helps and red harms, in place of the other way round; of differences, blue is more
+    #[arg(long)]
+    pub(crate) invert: bool,
     /// Some rows and columns of every map, counted from 0 and without the last, such as 2-7,0-4; of the atlas layers
     /// and heads
     #[arg(long, value_name = "ROWS,COLUMNS")]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use whyfinder_experiment::Outcome;
 use whyfinder_figure::{
-    Description, Figure, FigureError, Format, Panel, Part, Source, View, default_views,
+    Description, Drawing, Figure, FigureError, Format, Panel, Part, Source, View, default_views,
     open_origin, save, views_of,
 };
 
@@ -66,6 +66,11 @@ pub(crate) fn figure(arguments: &arguments::Figure) -> Result<(), CommandError> 
         .map(|(outcome, name)| Source { outcome, name })
         .collect();
     let figure = Figure::new(&sources, &description)?;
+    if arguments.invert && !figure.drawings().iter().any(Drawing::has_polarity) {
+        return Err(CommandError::bad_request(
+            "--invert exchanges the colours of what helps and what harms; nothing in this figure has such colours.",
+        ));
+    }
     for notice in figure.notices() {
         eprintln!("{notice}");
     }
@@ -153,6 +158,7 @@ fn describe(
             panel.map = Some(map.clone());
         }
         panel.range = range.or(panel.range);
+        panel.inverted |= arguments.invert;
         panel.part = part.or(panel.part);
     }
     if arguments.difference {

@@ -12,6 +12,7 @@ use whyfinder_worker::{JobId, Request, TileRequest};
 use super::background::Background;
 use super::command::{Command, SHORTCUTS};
 use super::dialogs::{Answer, Dialogs, Wanted};
+use super::export::Export;
 use super::export::ExportCommand;
 use super::export_studio::Studio;
 use super::flat_fills::FlatFills;
@@ -77,6 +78,8 @@ pub struct Application {
     pub(super) chosen_by_hand: bool,
     /// What draws and writes figures.
     pub(super) studio: Studio,
+    /// The dialog for figures as it was when it was closed last.
+    pub(super) last_export: Option<Export>,
     /// The Python script that is being written.
     pub(super) script: Option<Writing>,
     /// The figure that the question was brought back from.
@@ -160,6 +163,7 @@ impl Application {
             last_ticket: 0,
             chosen_by_hand: false,
             studio: Studio::default(),
+            last_export: None,
             script: None,
             opened_figure: None,
             figure_awaited: false,

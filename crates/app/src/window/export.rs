@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use whyfinder_experiment::{ImageMethod, InstrumentSettings, Outcome};
-use whyfinder_figure::{Description, Format, Origin, Panel, View, default_views, views_of};
+use whyfinder_figure::{Description, Format, Origin, Panel, Part, View, default_views, views_of};
 
 /// Whole answers that are kept for figures.
 const MOST_KEPT: usize = 24;
@@ -30,11 +30,14 @@ impl Finished {
         let key = |o: &Outcome| (o.experiment.model.clone(), o.experiment.instrument.name());
         let new = key(outcome);
         self.outcomes.retain(|o| key(o) != new);
-        // A picture as it is restored says less than any map.
-        let at = match outcome.experiment.instrument.name() {
-            "restore" => self.outcomes.len(),
+        // A picture as it is restored says less than any map; attention is read wherever the pointer goes.
+        let rank = |o: &Outcome| match o.experiment.instrument.name() {
+            "restore" => 2,
+            "window-attention" => 1,
             _ => 0,
         };
+        let first = self.outcomes.iter().position(|o| rank(o) >= rank(outcome));
+        let at = first.unwrap_or(self.outcomes.len());
         self.outcomes.insert(at, Arc::clone(outcome));
         self.outcomes.truncate(MOST_KEPT);
     }
@@ -96,9 +99,11 @@ pub struct Export {
     pub dpi: f32,
     /// The width as it is being typed, where it is none of the presets.
     pub width: String,
-    /// Of maps that are zoomed, the part that the window shows.
+    /// Of maps that are zoomed, the part that the window shows; of others, the part that the figure came with.
     pub only_in_view: bool,
-    /// Whether that is less than the whole of any map here.
+    /// The parts that an opened figure came with.
+    pub parts: Vec<(Choice, Part)>,
+    /// Whether any map here has a part that is less than the whole.
     pub zoomed: bool,
     pub drawn: Option<Drawn>,
     /// Raised with each change; a drawing of an earlier one is out of date.
@@ -222,6 +227,7 @@ impl Export {
             dpi: 300.0,
             width: String::new(),
             only_in_view: false,
+            parts: Vec::new(),
             zoomed: false,
             drawn: None,
             version: 1,
@@ -251,9 +257,31 @@ impl Export {
             (panel.source, panel.minus) = (source, minus.flatten());
         }
         if !description.panels.is_empty() {
-            self.only_in_view = description.panels.iter().any(|p| p.part.is_some());
+            let parts = description.panels.iter();
+            self.parts = parts
+                .filter_map(|p| Some((Choice::of(p), p.part?)))
+                .collect();
+            self.only_in_view = !self.parts.is_empty();
             self.description = description;
         }
+    }
+
+    /// Takes the look and the format of a figure that was made before, and its panels where they are of the same
+    /// results.
+    pub fn go_on_from(&mut self, last: &Export) {
+        let alike = |(a, b): (&ExportSource, &ExportSource)| Arc::ptr_eq(&a.outcome, &b.outcome);
+        let same = self.sources.len() == last.sources.len()
+            && self.sources.iter().zip(&last.sources).all(alike);
+        let here = std::mem::replace(&mut self.description, last.description.clone());
+        if same {
+            self.parts.clone_from(&last.parts);
+            self.only_in_view = last.only_in_view;
+        } else {
+            self.description.panels = here.panels;
+            self.description.heading = here.heading;
+        }
+        (self.format, self.dpi) = (last.format, last.dpi);
+        self.width.clone_from(&last.width);
     }
 
     /// How a choice is named in the list: the view's own name, and its result's where there are several.
@@ -266,6 +294,13 @@ impl Export {
             _ => view.to_string(),
         }
     }
+}
+
+/// The part of a panel's map that is kept for it.
+pub(super) fn part_of(parts: &[(Choice, Part)], panel: &Panel) -> Option<Part> {
+    let choice = Choice::of(panel);
+    let kept = parts.iter().find(|(of, _)| *of == choice);
+    kept.map(|(_, part)| *part)
 }
 
 /// Results of the same instrument as one of them, that one first.

@@ -10,7 +10,7 @@ use whyfinder_figure::{Description, Figure, FigureError, Format, Length, Selecte
 
 use super::application::Application;
 use super::dialogs::Wanted;
-use super::export::{Drawn, DrawnFigure, Export, ExportCommand, ExportSource};
+use super::export::{Choice, Drawn, DrawnFigure, Export, ExportCommand, ExportSource, part_of};
 use super::open_files::file_name;
 use super::state::{Notice, NoticeAction};
 
@@ -135,10 +135,8 @@ impl Application {
     pub(super) fn apply_export(&mut self, ctx: &Context, command: ExportCommand) {
         match command {
             ExportCommand::Open => self.open_export(ctx),
-            ExportCommand::Close => self.state.export = None,
-            ExportCommand::Describe(description) => {
-                self.change_export(ctx, |e| e.description = *description)
-            }
+            ExportCommand::Close => self.close_export(),
+            ExportCommand::Describe(description) => self.describe(ctx, *description),
             ExportCommand::OnlyInView(only) => {
                 self.change_export(ctx, |e| e.only_in_view = only);
             }
@@ -210,15 +208,44 @@ impl Application {
             self.say(ctx, "There is nothing measured to export yet");
             return;
         };
-        for panel in &mut export.description.panels {
-            let outcome = &export.sources[panel.source].outcome;
-            panel.range = self.range_in_view(outcome, panel);
-        }
         if let Some(origin) = &self.opened_figure {
             export.take(origin);
         }
+        if let Some(last) = &self.last_export {
+            export.go_on_from(last);
+        }
+        for panel in &mut export.description.panels {
+            let outcome = &export.sources[panel.source].outcome;
+            // A range that an opened figure was given elsewhere stays until one is set here.
+            let came_with = panel.range.filter(|_| self.opened_figure.is_some());
+            panel.range = self.range_in_view(outcome, panel).or(came_with);
+            panel.inverted = self.inverted_in_view(outcome, panel);
+        }
         self.state.export = Some(export);
         self.change_export(ctx, |_| {});
+    }
+
+    /// What was set stays for the next figure.
+    fn close_export(&mut self) {
+        if let Some(export) = self.state.export.take() {
+            self.last_export = Some(export);
+        }
+    }
+
+    /// Takes what the person has set; panels that are new are coloured as the window shows their maps.
+    fn describe(&mut self, ctx: &Context, mut description: Description) {
+        let Some(export) = &self.state.export else {
+            return;
+        };
+        let known: Vec<Choice> = export.description.panels.iter().map(Choice::of).collect();
+        for panel in &mut description.panels {
+            let source = export.sources.get(panel.source);
+            if let Some(source) = source.filter(|_| !known.contains(&Choice::of(panel))) {
+                panel.range = self.range_in_view(&source.outcome, panel);
+                panel.inverted = self.inverted_in_view(&source.outcome, panel);
+            }
+        }
+        self.change_export(ctx, |e| e.description = description);
     }
 
     /// The result that the others' differences from are shown in the window.
@@ -242,8 +269,7 @@ impl Application {
         for panel in &mut export.description.panels {
             let source = export.sources.get(panel.source);
             let part = source.and_then(|s| self.part_in_view(&s.outcome, &panel.view));
-            // A part that the figure came with stays where the window shows the whole.
-            let part = part.or(panel.part);
+            let part = part.or_else(|| part_of(&export.parts, panel));
             export.zoomed |= part.is_some();
             panel.part = part.filter(|_| export.only_in_view);
         }
@@ -275,12 +301,11 @@ impl Application {
             query: s.query,
             key: s.key,
             token: s.token,
-            block: self
-                .state
-                .images
-                .block
-                .filter(|_| images)
-                .map(|cell| [cell.row, cell.col]),
+            block: match &self.state.imported {
+                Some(imported) => imported.cell,
+                None => self.state.images.block.filter(|_| images),
+            }
+            .map(|cell| [cell.row, cell.col]),
         };
         (selected != Selected::default()).then_some(selected)
     }
@@ -297,7 +322,7 @@ impl Application {
                 let path = PathBuf::from(name);
                 if path.exists() {
                     // The system's dialog has asked about the name without its ending.
-                    self.state.export = None;
+                    self.close_export();
                     self.state.notice = Some(Notice::taken(&path));
                     return;
                 }
@@ -333,11 +358,11 @@ impl Application {
                     }
                 }
                 Delivery::Written(path, Ok(())) => {
-                    self.state.export = None;
+                    self.close_export();
                     self.say(ctx, &format!("Wrote {}", path.display()));
                 }
                 Delivery::Written(path, Err(message)) => {
-                    self.state.export = None;
+                    self.close_export();
                     self.state.notice = Some(Notice {
                         title: format!("Could not write {}", file_name(&path)),
                         message,

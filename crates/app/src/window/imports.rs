@@ -60,6 +60,18 @@ impl Imported {
         }
     }
 
+    /// Reads out a cell of the map that is drawn, if it has that cell.
+    pub(super) fn choose(&mut self, cell: Cell) {
+        let shape = self.field().map(|field| field.shape());
+        let is_there = shape.is_some_and(|shape| match shape.as_slice() {
+            &[rows, columns, ..] => cell.row < rows && cell.col < columns,
+            _ => false,
+        });
+        if is_there {
+            self.cell = Some(cell);
+        }
+    }
+
     pub fn file(&self) -> Option<PathBuf> {
         self.settings().files.first().map(|f| f.path.clone())
     }

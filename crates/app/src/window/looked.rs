@@ -56,7 +56,9 @@ impl Application {
     /// Shows maps as they were when a figure was made.
     pub(super) fn look_again(&mut self, looked: &Looked) {
         self.maps.look_again(looked);
-        if let (Some(imported), Some(map)) = (&mut self.state.imported, looked.map) {
+        if let (Some(imported), Some(map)) = (&mut self.state.imported, looked.map)
+            && map < imported.outcome.fields.len()
+        {
             imported.map = map;
         }
         let (images, q) = (&mut self.state.images, &mut self.state.question.images);
@@ -153,6 +155,16 @@ impl Application {
             imported.form() == ImportForm::Effects
                 && imported.field().is_some_and(|field| field.name == name)
         })
+    }
+
+    /// Whether a panel's map is shown with its colours changed round.
+    pub(super) fn inverted_in_view(&self, outcome: &Outcome, panel: &Panel) -> bool {
+        let coloured = match &panel.view {
+            View::Counts => true,
+            View::Field(name) => outcome.field(name).is_some_and(|f| f.axes.len() == 2),
+            _ => false,
+        };
+        coloured && outcome.summary.image.is_some() && self.state.images.flipped
     }
 
     /// The range that a person has given the colours of a panel's map in the window.

@@ -20,6 +20,8 @@ impl Application {
         self.state.gallery_open = false;
         let experiment = first.experiment.clone();
         let about_pictures = matches!(experiment.instrument, InstrumentSettings::Image { .. });
+        // What an earlier figure was made with is not for this one.
+        self.last_export = None;
         if about_pictures {
             // Its own networks, and no others that were compared before.
             let mut question = self.state.question.clone();
@@ -50,7 +52,8 @@ impl Application {
         let selection = selection_of(origin);
         let description = &origin.description;
         let block = description.selected.as_ref().and_then(|s| s.block);
-        let looked = description.looked.clone().unwrap_or_default();
+        let mut looked = description.looked.clone().unwrap_or_default();
+        looked.flipped |= description.panels.iter().any(|panel| panel.inverted);
         if selection != Selection::default() {
             self.state.selection = selection;
             self.chosen_by_hand = true;
@@ -60,6 +63,9 @@ impl Application {
             self.state.images.block_by_hand = true;
         }
         self.look_again(&looked);
+        if let (Some(imported), Some([row, column])) = (&mut self.state.imported, block) {
+            imported.choose(Cell::new(row, column));
+        }
     }
 
     /// Shows every map whole, or as the figure has it whose answers are on their way.

@@ -219,7 +219,7 @@ pub(super) fn lines(text: &mut String, lines: &Lines, place: &Place<'_>) {
     let _ = writeln!(
         text,
         r"\begin{{axis}}[{axis}, xmin={first}, xmax={last}, ymin={low}, ymax={high}, enlargelimits=false, xlabel={{{x_name}}},
-  ylabel={{{y_name}}}, ymajorgrids, axis lines=left, legend style={{draw=none, at={{(0,{under:.3})}}, anchor=north west,
+  ylabel={{{y_name}}}, ymajorgrids, axis lines=left, clip=false, legend style={{draw=none, at={{(0,{under:.3})}}, anchor=north west,
   font=\fontsize{{{small}}}{{{small}}}\selectfont, cells={{anchor=west}}}}]"
     );
     for (i, series) in lines.series.iter().enumerate() {
@@ -266,13 +266,14 @@ pub(super) fn lines(text: &mut String, lines: &Lines, place: &Place<'_>) {
             escaped(&series.name)
         );
     }
-    for (name, value) in &lines.references {
+    for level in plot_lines::levels(lines, place.frame.plot[3], place.small) {
         let _ = writeln!(
             text,
             "\\draw[gray, densely dotted] ({{rel axis cs:0,0}} |- {{axis cs:0,{value}}}) -- ({{rel axis cs:1,0}} |- {{axis cs:0,{value}}}) \
-             node[above left, inner sep=1pt, font=\\fontsize{{{0}}}{{{0}}}\\selectfont] {{{1}}};",
-            place.small,
-            escaped(name)
+             node[right, inner sep=3pt, yshift={:.2}bp, font=\\fontsize{{{small}}}{{{small}}}\\selectfont] {{{}}};",
+            -level.name_below(),
+            escaped(level.name),
+            value = level.value,
         );
     }
     text.push_str("\\end{axis}\n");
