@@ -1,5 +1,5 @@
 //! What the tests need from the system: for the window a software Vulkan driver, a display without a screen, and two
-//! tools that stand in for a hand and an eye; for the Python module numpy.
+//! tools that stand in for a hand and an eye; for the Python module numpy; for figures a program that reads PDF.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -36,6 +36,10 @@ const PACKAGES: &[Package] = &[
     Package {
         name: "imagemagick",
         present: || has_program("import"),
+    },
+    Package {
+        name: "poppler-utils",
+        present: || has_program("pdftoppm"),
     },
     Package {
         name: "python3-numpy",

@@ -1,4 +1,5 @@
-//! Against programs of others, where they are installed: `cargo test --test figures -- --ignored`.
+//! Against programs of others: poppler, which `cargo xtask test` installs, and LaTeX, where it is installed:
+//! `cargo test --release --workspace --test figures -- --ignored` (Debian: `texlive-latex-recommended texlive-pictures`).
 
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +20,6 @@ fn run(folder: &Path, program: &str, words: &[&str]) -> String {
 }
 
 #[test]
-#[ignore = "needs poppler's pdftotext and pdffonts"]
 fn poppler_reads_the_text_and_finds_the_fonts_embedded() {
     let folder = tempfile::tempdir().expect("a folder");
     let outcome = with_predictions(trace(&["The", " שלום", "<|bos|>", " Tower", " is", " of"]));
