@@ -3,12 +3,18 @@
 //! Each test file uses its own part of this.
 #![allow(dead_code)]
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use egui::{
+    Event as Input, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, Rect, TouchPhase, vec2,
+};
 use egui_kittest::Harness;
-use whyfinder::window::Application;
+use egui_kittest::kittest::Queryable as _;
 use whyfinder::window::background::Scripted;
 use whyfinder::window::dialogs::{self, Answer};
+use whyfinder::window::{Application, State};
 use whyfinder_experiment::outcome::{Distribution, Summary};
 use whyfinder_experiment::{Experiment, ImageMethod, InstrumentSettings, Outcome, Provenance};
 use whyfinder_instrument::{Progress, Report};
@@ -118,6 +124,58 @@ impl Stage {
         };
         stage.settle();
         stage
+    }
+
+    /// A fresh window in which a figure is opened and its experiments are answered.
+    pub(crate) fn of_figure(path: &Path) -> Self {
+        let path = path.display().to_string();
+        let mut stage = Self::opening(1280.0, 800.0, 1.0, Vec::new(), &[&path]);
+        stage.until(|state| {
+            let q = &state.question;
+            !q.prompt.is_empty() || !q.images.networks.is_empty() || state.imported.is_some()
+        });
+        // What is measured may be the ground of what is asked next.
+        for _ in 0..3 {
+            stage.settle();
+            stage.finish();
+            stage.finish_maps();
+        }
+        stage
+    }
+
+    /// Lets time pass until it is so.
+    pub(crate) fn until(&mut self, so: impl Fn(&State) -> bool) {
+        let began = Instant::now();
+        while !so(self.window.state().state()) {
+            assert!(began.elapsed() < Duration::from_secs(60), "it never came");
+            std::thread::sleep(Duration::from_millis(10));
+            self.window.run_steps(2);
+        }
+        self.window.run_steps(2);
+    }
+
+    /// Where the largest of what has this in its label lies.
+    pub(crate) fn largest(&self, label: &str) -> Rect {
+        let found = self.window.get_all_by_label_contains(label);
+        found
+            .map(|node| node.rect())
+            .max_by(|a, b| a.area().total_cmp(&b.area()))
+            .expect("it is there")
+    }
+
+    /// Turns the wheel at a place.
+    pub(crate) fn wheel(&mut self, at: Pos2, notches: f32) {
+        self.window.hover_at(at);
+        self.window.run_steps(1);
+        self.window.event(Input::MouseWheel {
+            source: MouseWheelSource::Unknown,
+            unit: MouseWheelUnit::Point,
+            delta: vec2(0.0, 50.0 * notches),
+            phase: TouchPhase::Move,
+            modifiers: Modifiers::NONE,
+        });
+        // The wheel's way is spread over frames.
+        self.window.run_steps(30);
     }
 
     /// Lets the window and its worker talk until neither has anything more to say.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use egui::{Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, vec2};
+use egui::{Key, vec2};
 use egui_kittest::kittest::Queryable as _;
 use whyfinder_figure::{Looked, Origin};
 
@@ -10,25 +10,6 @@ use super::stage::Stage;
 use super::{Answer, drawn, exporting, open_dialog, origin_of, wait, write};
 
 const TRACE: &str = "Residual stream";
-
-/// Turns the wheel over the map of this name, at a share of its size.
-fn wheel(stage: &mut Stage, label: &str, at: [f32; 2], notches: f32) {
-    let map = stage.window.get_all_by_label_contains(label);
-    let rects = map.map(|node| node.rect());
-    let rect = rects
-        .max_by(|a, b| a.area().total_cmp(&b.area()))
-        .expect("it is there");
-    stage.window.hover_at(rect.lerp_inside(vec2(at[0], at[1])));
-    stage.window.run_steps(1);
-    stage.window.event(Event::MouseWheel {
-        source: MouseWheelSource::Unknown,
-        unit: MouseWheelUnit::Point,
-        delta: vec2(0.0, 50.0 * notches),
-        phase: TouchPhase::Move,
-        modifiers: Modifiers::NONE,
-    });
-    stage.window.run_steps(30);
-}
 
 fn close_dialog(stage: &mut Stage) {
     stage.window.get_by_label("Close").click();
@@ -43,15 +24,9 @@ fn looked(origin: &Origin) -> Looked {
         .expect("it is not as at first")
 }
 
-/// Opens a figure, answers it, and says how its maps are looked at then.
+/// A window in which a figure is opened, with the dialog for figures.
 fn opened(path: &Path) -> Stage {
-    let path = path.display().to_string();
-    let mut stage = Stage::opening(1280.0, 800.0, 1.0, Vec::new(), &[&path]);
-    wait(&mut stage, |s| {
-        !s.window.state().state().question.prompt.is_empty()
-    });
-    stage.settle();
-    stage.finish();
+    let mut stage = Stage::of_figure(path);
     open_dialog(&mut stage);
     stage
 }
@@ -72,7 +47,8 @@ fn zoom_and_selection_come_back_and_the_figure_is_whole_unless_asked() {
     let export = stage.window.state().state().export.as_ref().expect("open");
     assert!(!export.zoomed && export.description.looked.is_none());
     close_dialog(&mut stage);
-    wheel(&mut stage, TRACE, [0.6, 0.9], 6.0);
+    let at = stage.largest(TRACE).lerp_inside(vec2(0.6, 0.9));
+    stage.wheel(at, 6.0);
     // A cell that is not the one that the window would choose.
     let by_itself = stage.window.state().state().selection;
     stage

@@ -2,8 +2,10 @@
 
 mod dropped;
 mod looked;
+mod preview;
 #[path = "../support/stage.rs"]
 mod stage;
+mod views;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,7 +19,12 @@ use whyfinder_figure::read_origin;
 
 /// A traced fact, with the dialog for figures open and its preview drawn.
 fn exporting(answers: Vec<Answer>) -> Stage {
-    let mut stage = Stage::new(1280.0, 800.0, 1.0, answers);
+    exporting_at(1.0, answers)
+}
+
+/// The same in a window of so many pixels per point.
+fn exporting_at(scale: f32, answers: Vec<Answer>) -> Stage {
+    let mut stage = Stage::new(1280.0, 800.0, scale, answers);
     stage
         .window
         .get_by_label_contains("Scene: Where a fact is kept")
@@ -137,13 +144,7 @@ fn a_figure_that_is_opened_brings_back_question_selection_and_settings() {
         let asked = stage.window.state().state().question.clone();
         let selection = stage.window.state().state().selection;
 
-        let path = path.display().to_string();
-        let mut stage = Stage::opening(1280.0, 800.0, 1.0, Vec::new(), &[&path]);
-        wait(&mut stage, |s| {
-            !s.window.state().state().question.prompt.is_empty()
-        });
-        stage.settle();
-        stage.finish();
+        let mut stage = Stage::of_figure(&path);
         let state = stage.window.state().state();
         assert_eq!(state.question.prompt, asked.prompt, "{name}");
         assert_eq!(state.question.trace, asked.trace);

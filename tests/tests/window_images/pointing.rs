@@ -1,6 +1,6 @@
 //! The pointer over pictures and maps: attention windows, regions, zoom.
 
-use egui::{Event, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, TouchPhase, vec2};
+use egui::vec2;
 use egui_kittest::kittest::Queryable as _;
 use whyfinder::maps::{Cell, Region};
 
@@ -70,28 +70,13 @@ fn the_region_is_dragged_on_the_map_too() {
     stage.window.get_by_label(&format!("Region over {MAP}"));
 }
 
-/// Turns the wheel at a place.
-fn wheel(stage: &mut Stage, at: Pos2, notches: f32) {
-    stage.window.hover_at(at);
-    stage.window.run_steps(1);
-    stage.window.event(Event::MouseWheel {
-        source: MouseWheelSource::Unknown,
-        unit: MouseWheelUnit::Point,
-        delta: vec2(0.0, 50.0 * notches),
-        phase: TouchPhase::Move,
-        modifiers: Modifiers::NONE,
-    });
-    // The wheel's way is spread over frames.
-    stage.window.run_steps(30);
-}
-
 #[test]
 fn the_wheel_zooms_at_the_pointer_over_the_region_too() {
     let mut stage = mapped();
     for label in ["Region of the output", &format!("Region over {MAP}")] {
         let before = stage.window.get_by_label(label).rect();
         let at = before.lerp_inside(vec2(0.3, 0.6));
-        wheel(&mut stage, at, 4.0);
+        stage.wheel(at, 4.0);
         let after = stage.window.get_by_label(label).rect();
         assert!(
             after.width() > 1.5 * before.width(),
@@ -100,7 +85,7 @@ fn the_wheel_zooms_at_the_pointer_over_the_region_too() {
         // What is under the pointer stays there.
         let there = after.lerp_inside(vec2(0.3, 0.6));
         assert!(there.distance(at) < 2.0, "{label}: {there:?} {at:?}");
-        wheel(&mut stage, at, -8.0);
+        stage.wheel(at, -8.0);
         let back = stage.window.get_by_label(label).rect();
         assert!((back.width() - before.width()).abs() < 0.5, "{label}");
     }
