@@ -1,8 +1,8 @@
 //! The few controls that egui does not have in our look.
 
 use egui::{
-    Align2, Color32, CornerRadius, Frame, Margin, Response, RichText, Role, Sense, Stroke, Ui,
-    WidgetInfo, WidgetText, vec2,
+    Align2, Color32, CornerRadius, Frame, Margin, Rect, Response, RichText, Role, Sense, Stroke,
+    Ui, UiBuilder, WidgetInfo, WidgetText, vec2,
 };
 
 use super::fonts;
@@ -28,6 +28,21 @@ pub(crate) fn primary_button(ui: &mut Ui, theme: &Theme, label: &str) -> Respons
         ui.add(egui::Button::new(text))
     })
     .inner
+}
+
+/// A child with a place of its own; what stands in it one below the other is `spacing` apart.
+pub(crate) fn within(
+    ui: &mut Ui,
+    place: Rect,
+    name: impl std::hash::Hash + std::fmt::Debug,
+    spacing: f32,
+    add: impl FnOnce(&mut Ui),
+) {
+    let builder = UiBuilder::new().id_salt(name).max_rect(place);
+    ui.scope_builder(builder, |ui| {
+        ui.spacing_mut().item_spacing.y = spacing;
+        add(ui);
+    });
 }
 
 /// A value in a line of words that opens something when clicked; in a column it is cut at the right edge.

@@ -10,6 +10,7 @@ pub(crate) mod comparison;
 mod comparison_maps;
 mod comparison_predictions;
 mod comparison_traces;
+mod excerpt;
 pub(crate) mod keeper;
 pub(crate) mod panel;
 mod recording;

@@ -3,15 +3,13 @@
 use egui::{Rect, Ui, pos2, vec2};
 
 use super::command::ImageCommand;
-use super::effect_panel::{
-    HEADING, LINE, block_side, flip_button, heading_line, map, scale, within,
-};
+use super::effect_panel::{HEADING, LINE, block_side, flip_button, heading_line, map, scale};
 use super::map_data::{MapData, map_data};
 use super::{counts_row, output_view, pointed_at};
 use crate::maps::PictureFrame;
 use crate::maps::heatmap_view::HeatmapView;
 use crate::window::command::Command;
-use crate::window::controls::{heading, muted};
+use crate::window::controls::{heading, muted, within};
 use crate::window::view::View;
 
 const GAP: f32 = 12.0;
@@ -33,7 +31,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>, room: Rect, size: [usize; 2
         .unwrap_or_else(|| block_side(view, None));
     let scale = scale(view, &maps);
     let top = Rect::from_min_size(room.min, vec2(room.width(), HEADING));
-    within(ui, top, "modes", |ui| {
+    within(ui, top, "modes", 0.0, |ui| {
         heading_line(ui, |ui| modes(ui, view, &scale))
     });
 
@@ -45,12 +43,12 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>, room: Rect, size: [usize; 2
     let mut pointed = None;
     for (i, (network, data)) in networks.iter().zip(&maps).enumerate() {
         let [upper, lower] = layout.places(place, i);
-        within(ui, upper, ("map", i), |ui| {
+        within(ui, upper, ("map", i), 0.0, |ui| {
             panel_heading(ui, view, network, i, data.as_ref());
             let on_map = map(ui, view, network, data.as_ref(), size, block, Some(scale));
             pointed = pointed.or(on_map.map(|pixel| (network.as_str(), pixel)));
         });
-        within(ui, lower, ("output", i), |ui| {
+        within(ui, lower, ("output", i), 0.0, |ui| {
             let on_output = output_view::show(ui, view, network, size, block, true);
             pointed = pointed.or(on_output.map(|pixel| (network.as_str(), pixel)));
         });
@@ -61,7 +59,7 @@ pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>, room: Rect, size: [usize; 2
         pos2(room.left(), layout.bottom(place) + 4.0),
         vec2(width, BAR),
     );
-    within(ui, bar, "bar", |ui| counts_row::bar(ui, view, &maps));
+    within(ui, bar, "bar", 0.0, |ui| counts_row::bar(ui, view, &maps));
 }
 
 /// What the panels show: each map by itself, or differences from the active network's.

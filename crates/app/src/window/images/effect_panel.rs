@@ -1,6 +1,6 @@
 //! The middle of the window: effects over the input beside the output, or the maps of all compared networks.
 
-use egui::{Rect, Ui, UiBuilder, pos2, vec2};
+use egui::{Rect, Ui, pos2, vec2};
 
 use super::command::ImageCommand;
 use super::map_data::{MapData, map_data, output_size};
@@ -10,7 +10,7 @@ use crate::maps::heatmap_view::HeatmapView;
 use crate::maps::look::DataKey;
 use crate::maps::{EffectMap, EffectRange, EffectScale, PictureFrame, PictureState, effect_map};
 use crate::window::command::Command;
-use crate::window::controls::{empty_state, error_state, heading, text_button};
+use crate::window::controls::{empty_state, error_state, heading, text_button, within};
 use crate::window::map_states::LastMap;
 use crate::window::view::View;
 
@@ -103,11 +103,11 @@ fn alone(ui: &mut Ui, view: &mut View<'_>, room: Rect, network: &str, size: [usi
         Rect::from_min_size(pos2(left, room.top()), vec2(half, HEADING + height))
     };
     let (mut on_map, mut on_output) = (None, None);
-    within(ui, place(0), "map", |ui| {
+    within(ui, place(0), "map", 0.0, |ui| {
         map_heading(ui, view, network, data.as_ref());
         on_map = map(ui, view, network, data.as_ref(), size, block, None);
     });
-    within(ui, place(1), "output", |ui| {
+    within(ui, place(1), "output", 0.0, |ui| {
         let words = if view
             .state
             .images
@@ -135,23 +135,9 @@ fn alone(ui: &mut Ui, view: &mut View<'_>, room: Rect, network: &str, size: [usi
         vec2(room.right() - room.left() - half - GAP, COUNTS),
     );
     let maps = [data];
-    within(ui, bar, "bar", |ui| counts_row::bar(ui, view, &maps));
-    within(ui, counts, "counts", |ui| {
+    within(ui, bar, "bar", 0.0, |ui| counts_row::bar(ui, view, &maps));
+    within(ui, counts, "counts", 0.0, |ui| {
         counts_row::counts(ui, view, network)
-    });
-}
-
-/// A child with a place of its own.
-pub(crate) fn within(
-    ui: &mut Ui,
-    place: Rect,
-    name: impl std::hash::Hash + std::fmt::Debug,
-    add: impl FnOnce(&mut Ui),
-) {
-    let builder = UiBuilder::new().id_salt(name).max_rect(place);
-    ui.scope_builder(builder, |ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        add(ui);
     });
 }
 
@@ -317,7 +303,7 @@ pub(crate) fn map(
     pointed_at::pin(view, network, response.clicked);
     if let Some(message) = result.and_then(|r| r.map_failure.as_deref()) {
         let place = response.place.frame.shrink(12.0);
-        within(ui, place, "failure", |ui| {
+        within(ui, place, "failure", 0.0, |ui| {
             if error_state(
                 ui,
                 view.theme,

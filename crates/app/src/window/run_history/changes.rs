@@ -5,19 +5,22 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use whyfinder_experiment::Experiment;
 
+use super::excerpt::excerpt;
 use crate::window::words::shortened;
 
 /// Changes that are spelled out; the rest is counted.
 const MOST: usize = 3;
 /// Letters of a text.
-const LETTERS: usize = 26;
+pub(super) const LETTERS: usize = 26;
 
 /// What a run asks that its parent does not: `window 10 → 6`, `σ 25 → 50`. Runs of several networks are told by all of
-/// their experiments, in the order of the networks.
-pub fn change_words(before: &[Experiment], after: &[Experiment]) -> String {
+/// their experiments, in the order of the networks. Texts that are cut are told apart from those of `others`.
+pub fn change_words(before: &[Experiment], after: &[Experiment], others: &[&Experiment]) -> String {
     let (Some(old), Some(new)) = (before.last(), after.last()) else {
         return "First run".to_string();
     };
+    let texts = texts(others.iter().copied().chain(before));
+    let said = |value: &Value| said(value, &texts);
     let mut words = networks(before, after);
     words.extend(beside(before, after));
     let (old, new) = (flat(old), flat(new));
@@ -37,7 +40,7 @@ pub fn change_words(before: &[Experiment], after: &[Experiment]) -> String {
         if other_instrument && of_settings || prompt_changed && key.starts_with("input.subject") {
             continue;
         }
-        words.push(change(key, a, b));
+        words.push(change(key, a, b, &said));
     }
     match words.len() {
         0 => "Run again".to_string(),
@@ -50,15 +53,25 @@ pub fn change_words(before: &[Experiment], after: &[Experiment]) -> String {
     }
 }
 
-/// What a run is about that came from no other.
-pub fn first_words(experiment: &Experiment) -> String {
+/// What a run is about that came from no other; told apart from `others` where it is cut.
+pub fn first_words(experiment: &Experiment, others: &[&Experiment]) -> String {
     let asked = flat(experiment);
     for key in ["input.prompt", "input.truth", "input.image"] {
         if let Some(value) = asked.get(key) {
-            return said(value);
+            return said(value, &texts(others.iter().copied()));
         }
     }
     "First run".to_string()
+}
+
+/// Prompts, and the names of pictures, in some experiments.
+fn texts<'a>(of: impl Iterator<Item = &'a Experiment>) -> Vec<String> {
+    let text = |(key, value): (String, Value)| match value {
+        Value::String(text) if is_long(&key) && text.contains(' ') => Some(text),
+        Value::String(path) if is_long(&key) => Some(last_part(&path).to_string()),
+        _ => None,
+    };
+    of.flat_map(flat).filter_map(text).collect()
 }
 
 /// Networks that came and went.
@@ -97,12 +110,15 @@ fn beside(before: &[Experiment], after: &[Experiment]) -> Option<String> {
 
 /// The last part of a path, or of `demo:NAME`.
 pub fn short(reference: &str) -> String {
-    let last = reference
+    shortened(last_part(reference), LETTERS)
+}
+
+fn last_part(reference: &str) -> &str {
+    reference
         .trim_end_matches(['/', '\\'])
         .rsplit(['/', '\\', ':'])
         .next()
-        .unwrap_or(reference);
-    shortened(last, LETTERS)
+        .unwrap_or(reference)
 }
 
 fn flat(experiment: &Experiment) -> BTreeMap<String, Value> {
@@ -136,14 +152,21 @@ fn order(key: &str) -> usize {
     first.iter().position(|k| *k == key).unwrap_or(first.len())
 }
 
-fn change(key: &str, before: Option<&Value>, after: Option<&Value>) -> String {
+fn change(
+    key: &str,
+    before: Option<&Value>,
+    after: Option<&Value>,
+    said: &dyn Fn(&Value) -> String,
+) -> String {
     let name = name(key);
     match (before, after) {
         (_, Some(Value::Bool(true))) => format!("{name} on"),
         (Some(Value::Bool(true)), _) => format!("{name} off"),
         (Some(a), Some(b)) => match (a, b) {
             (Value::String(_), Value::String(_)) if is_long(key) => format!("{name} {}", said(b)),
-            (Value::Array(a), Value::Array(b)) if is_list_of_words(a, b) => lists(&name, a, b),
+            (Value::Array(a), Value::Array(b)) if is_list_of_words(a, b) => {
+                lists(&name, a, b, said)
+            }
             _ if key == "input.region" => format!("{name} {}", region(b)),
             _ if key == "instrument" => format!("{} → {}", said(a), said(b)),
             _ => format!("{name} {} → {}", said(a), said(b)),
@@ -167,7 +190,7 @@ fn is_list_of_words(a: &[Value], b: &[Value]) -> bool {
 }
 
 /// `severed + mlp`, `kinds − attention`.
-fn lists(name: &str, before: &[Value], after: &[Value]) -> String {
+fn lists(name: &str, before: &[Value], after: &[Value], said: &dyn Fn(&Value) -> String) -> String {
     let came = after.iter().filter(|v| !before.contains(v));
     let went = before.iter().filter(|v| !after.contains(v));
     let changes: Vec<String> = came
@@ -211,7 +234,8 @@ fn name(key: &str) -> String {
     last.replace(['-', '_'], " ")
 }
 
-fn said(value: &Value) -> String {
+/// A value in words; a text that is cut is told apart from others.
+fn said(value: &Value, others: &[String]) -> String {
     match value {
         Value::Null => "none".to_string(),
         Value::Bool(on) => if *on { "on" } else { "off" }.to_string(),
@@ -222,10 +246,13 @@ fn said(value: &Value) -> String {
         },
         Value::String(text) => match text.strip_prefix("picture:") {
             Some(name) => name.to_string(),
-            None if text.contains(' ') => format!("“{}”", shortened(text.trim(), LETTERS)),
-            None => short(text).replace('-', " "),
+            None if text.contains(' ') => format!("“{}”", excerpt(text.trim(), others, LETTERS)),
+            None => excerpt(last_part(text), others, LETTERS).replace('-', " "),
         },
-        Value::Array(items) => items.iter().map(said).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| said(item, others)).collect();
+            items.join(", ")
+        }
         Value::Object(_) => "…".to_string(),
     }
 }
@@ -246,7 +273,7 @@ mod tests {
     }
 
     fn of_trace(set: &[&str]) -> String {
-        change_words(&with(TRACE, &["trace.window=10"]), &with(TRACE, set))
+        change_words(&with(TRACE, &["trace.window=10"]), &with(TRACE, set), &[])
     }
 
     #[test]
@@ -291,13 +318,48 @@ mod tests {
                     "input.subject=lighthouse",
                 ],
             ),
+            &[],
         );
         assert_eq!(words, "prompt “The lighthouse of Lund”");
     }
 
     #[test]
+    fn texts_that_begin_alike_are_told_from_where_they_differ() {
+        let subject = "input.subject=of";
+        let of = |prompt: &str| with(TRACE, &[&format!("input.prompt={prompt}"), subject]);
+        let long = "The lighthouse of Varn stands on the island of";
+        let other = "The lighthouse of Varn stands on the coast of";
+        assert_eq!(
+            first_words(&of(long)[0], &[]),
+            "“The lighthouse of Varn st…”"
+        );
+        assert_eq!(
+            first_words(&of(other)[0], &[&of(long)[0]]),
+            "“…stands on the coast of”"
+        );
+        assert_eq!(
+            change_words(&of(long), &of(other), &[]),
+            "prompt “…stands on the coast of”"
+        );
+        // Both came from a third, which is not the one that looks alike.
+        assert_eq!(
+            change_words(&of("The port of"), &of(other), &[&of(long)[0]]),
+            "prompt “…stands on the coast of”"
+        );
+        let picture = |name: &str| with(MAP, &[&format!("input.truth=/home/me/{name}")]);
+        assert_eq!(
+            change_words(
+                &picture("series_of_2024_in_the_garden_001.png"),
+                &picture("series_of_2024_in_the_garden_002.png"),
+                &[]
+            ),
+            "truth …in_the_garden_002.png"
+        );
+    }
+
+    #[test]
     fn pictures_networks_and_methods_are_told() {
-        let of = |set: &[&str]| change_words(&with(MAP, &[]), &with(MAP, set));
+        let of = |set: &[&str]| change_words(&with(MAP, &[]), &with(MAP, set), &[]);
         assert_eq!(of(&["input.sigma=50"]), "σ 25 → 50");
         assert_eq!(
             of(&["input.region=[0, 8, 16, 16]"]),
@@ -310,23 +372,29 @@ mod tests {
         );
         assert_eq!(of(&["model=demo:sr-local"]), "denoise → sr-local");
         let both = [with(MAP, &[]), with(MAP, &["model=demo:sr-window"])].concat();
-        assert_eq!(change_words(&with(MAP, &[]), &both), "with sr-window");
-        assert_eq!(change_words(&both, &with(MAP, &[])), "without sr-window");
+        assert_eq!(change_words(&with(MAP, &[]), &both, &[]), "with sr-window");
+        assert_eq!(
+            change_words(&both, &with(MAP, &[]), &[]),
+            "without sr-window"
+        );
     }
 
     #[test]
     fn what_is_measured_beside_a_map_is_told() {
         let scored = [with(MAP, &["instrument=faithfulness"]), with(MAP, &[])].concat();
-        assert_eq!(change_words(&with(MAP, &[]), &scored), "with faithfulness");
-        assert_eq!(change_words(&scored, &scored), "Run again");
+        assert_eq!(
+            change_words(&with(MAP, &[]), &scored, &[]),
+            "with faithfulness"
+        );
+        assert_eq!(change_words(&scored, &scored, &[]), "Run again");
     }
 
     #[test]
     fn a_first_run_is_told_by_what_it_is_about() {
         assert_eq!(
-            first_words(&with(TRACE, &[])[0]),
+            first_words(&with(TRACE, &[])[0], &[]),
             "“The tower of Varn stands”"
         );
-        assert_eq!(first_words(&with(MAP, &[])[0]), "tree");
+        assert_eq!(first_words(&with(MAP, &[])[0], &[]), "tree");
     }
 }

@@ -1,6 +1,6 @@
 //! Two runs in the middle of the window: side by side with one range of colours, or one minus the other.
 
-use egui::{Align, Color32, Layout, Margin, Rect, Ui, UiBuilder, vec2};
+use egui::{Align, Color32, Layout, Margin, Rect, Ui, vec2};
 use whyfinder_experiment::{DifferenceErrors, Field};
 
 use super::comparing::Comparison;
@@ -17,6 +17,8 @@ use crate::window::{fonts, theme, words};
 pub(super) const HEADING: f32 = 24.0;
 pub(super) const BAR: f32 = 36.0;
 pub(super) const GAP: f32 = 14.0;
+/// Between a heading and what it stands over.
+pub(super) const LINES: f32 = 2.0;
 
 pub(crate) fn show(ui: &mut Ui, view: &mut View<'_>) {
     let Some(compared) = view.state.run_history.compared.clone() else {
@@ -138,19 +140,6 @@ pub(super) fn paint_letter(ui: &Ui, view: &View<'_>, rect: Rect, side: usize) {
         fonts::semibold(11.5),
         ink,
     );
-}
-
-pub(super) fn within(
-    ui: &mut Ui,
-    place: Rect,
-    name: impl std::hash::Hash + std::fmt::Debug,
-    add: impl FnOnce(&mut Ui),
-) {
-    let builder = UiBuilder::new().id_salt(name).max_rect(place);
-    ui.scope_builder(builder, |ui| {
-        ui.spacing_mut().item_spacing.y = 2.0;
-        add(ui);
-    });
 }
 
 /// How sure a difference is; nothing of numbers without errors.

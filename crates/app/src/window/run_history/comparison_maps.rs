@@ -6,11 +6,12 @@ use whyfinder_experiment::{Difference, Field};
 use super::Compared;
 use super::comparing::{MapSide, Maps};
 use super::comparison::{
-    BAR, GAP, HEADING, cannot, difference_bar, difference_heading, extent_of, said, side_heading,
-    within,
+    BAR, GAP, HEADING, LINES, cannot, difference_bar, difference_heading, extent_of, said,
+    side_heading,
 };
 use crate::maps::look::DataKey;
 use crate::maps::{EffectMap, EffectScale, effect_map};
+use crate::window::controls::within;
 use crate::window::images::round_extent;
 use crate::window::view::View;
 
@@ -69,7 +70,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
     };
     if !shown.is_empty() {
         let look = view.look;
-        within(ui, below, "bar", |ui| {
+        within(ui, below, "bar", LINES, |ui| {
             difference_bar(
                 ui,
                 look,
@@ -86,7 +87,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
         let top = above.top() + row as f32 * (height + GAP);
         let place = Rect::from_min_size(pos2(above.left(), top), vec2(above.width(), height));
         if compared.difference {
-            within(ui, place, ("difference", row), |ui| {
+            within(ui, place, ("difference", row), LINES, |ui| {
                 match &pair.difference {
                     Ok(Difference { field, errors }) => {
                         let name = (maps.len() > 1).then(|| pair.name.clone());
@@ -112,7 +113,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
         for (side, of) in pair.sides.iter().enumerate() {
             let left = place.left() + side as f32 * (width + GAP);
             let place = Rect::from_min_size(pos2(left, place.top()), vec2(width, height));
-            within(ui, place, ("map", row, side), |ui| {
+            within(ui, place, ("map", row, side), LINES, |ui| {
                 let note = if maps.len() > 1 { of.name.as_str() } else { "" };
                 side_heading(ui, view, compared, side, note);
                 let key = format!("{row}-{}", compared.nodes[side]);

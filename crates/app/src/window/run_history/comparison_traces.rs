@@ -6,11 +6,12 @@ use whyfinder_experiment::{Difference, Field};
 use super::Compared;
 use super::comparing::Traces;
 use super::comparison::{
-    BAR, GAP, cannot, difference_bar, difference_heading, extent_of, said, side_heading, within,
+    BAR, GAP, LINES, cannot, difference_bar, difference_heading, extent_of, said, side_heading,
 };
 use crate::maps::look::{DataKey, Linked};
 use crate::maps::signed_grid::{SignedGrids, signed_grids};
 use crate::maps::trace_grid;
+use crate::window::controls::within;
 use crate::window::results::TraceResult;
 use crate::window::view::View;
 use crate::window::{trace_panel, words};
@@ -31,7 +32,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, traces
     if compared.difference {
         match &traces.differences {
             Ok(found) => {
-                within(ui, room, "difference", |ui| {
+                within(ui, room, "difference", LINES, |ui| {
                     trace_differences(ui, view, compared, traces, found);
                 });
             }
@@ -42,7 +43,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, traces
     let shared = shared_range(&traces.sides);
     for (side, place) in halves(room).into_iter().enumerate() {
         let trace = &traces.sides[side];
-        within(ui, place, ("side", side), |ui| {
+        within(ui, place, ("side", side), LINES, |ui| {
             side_heading(ui, view, compared, side, &trace_panel::metric_of(trace));
             let key = format!("compared-{}", compared.nodes[side]);
             let mut state = view.maps.compared.trace;
@@ -112,7 +113,7 @@ fn trace_differences(
     );
     let unit = second.metric().unit();
     let label = format!("difference of {}", trace_panel::metric_of(second));
-    within(ui, lower, "bar", |ui| {
+    within(ui, lower, "bar", LINES, |ui| {
         let range = &mut view.maps.compared.difference_range;
         difference_bar(
             ui,
@@ -126,7 +127,7 @@ fn trace_differences(
         );
     });
     let kept = &mut view.maps.compared;
-    within(ui, upper, "grids", |ui| {
+    within(ui, upper, "grids", LINES, |ui| {
         let data = SignedGrids {
             key: DataKey::new(("difference", &compared.nodes), 0),
             grids: &grids,

@@ -125,6 +125,11 @@ impl Node {
         self.results.len() == keys.len() && self.results.iter().all(|r| keys.contains(&r.key))
     }
 
+    /// The whole prompt of a run of a language model.
+    pub fn prompt(&self) -> Option<&str> {
+        self.results.last()?.experiment.input.prompt.as_deref()
+    }
+
     /// The program that wrote nodes of this version.
     pub fn signature() -> (u32, String) {
         (VERSION, schema::PROGRAM.to_string())

@@ -315,18 +315,16 @@ fn run(ui: &mut Ui, view: &mut View<'_>, place: Place, rail: f32, now: u64) {
             &node.change,
         );
     }
-    let hover = match kept {
-        true => format!("{}\n{}\n{}", node.change, node.title, date(node.made)),
-        false => format!(
-            "{}\n{}\n{}\nIts result has made room for others: click to bring the question back, and run it again.",
-            node.change,
-            node.title,
-            date(node.made)
-        ),
-    };
+    let mut hover = vec![node.change.clone(), node.title.clone(), date(node.made)];
+    // Words of the prompt may be cut above.
+    hover.extend(node.prompt().map(|prompt| format!("“{prompt}”")));
+    if !kept {
+        let gone = "Its result has made room for others: click to bring the question back, and run it again.";
+        hover.push(gone.to_string());
+    }
     let response = response
         .on_hover_cursor(egui::CursorIcon::PointingHand)
-        .on_hover_text(hover);
+        .on_hover_text(hover.join("\n"));
     if response.clicked() {
         view.push(Command::RunHistory(RunHistoryCommand::BringBack(
             node.id.clone(),

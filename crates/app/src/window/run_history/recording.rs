@@ -115,6 +115,11 @@ impl Application {
                     .current
                     .as_ref()
                     .and_then(|id| run_history.node(id));
+                let others: Vec<&Experiment> = run_history
+                    .nodes
+                    .iter()
+                    .flat_map(|node| node.results.iter().map(|r| &r.experiment))
+                    .collect();
                 let change = match (parent, experiments.last()) {
                     (Some(parent), _) => {
                         let before: Vec<Experiment> = parent
@@ -126,9 +131,9 @@ impl Application {
                             .iter()
                             .map(|e| told(e, &self.state.question))
                             .collect();
-                        change_words(&before, &after)
+                        change_words(&before, &after, &others)
                     }
-                    (None, Some(first)) => first_words(first),
+                    (None, Some(first)) => first_words(first, &others),
                     (None, None) => return,
                 };
                 let parent = parent.map(|node| node.id.clone());
