@@ -307,6 +307,33 @@ fn every_instrument_refuses_before_it_starts_what_does_not_fit_into_memory() {
     }
 }
 
+#[test]
+fn a_result_that_no_disk_holds_is_refused_before_anything_is_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/fixtures/trace/llama"
+    );
+    let prompt = " of the old".repeat(70_000);
+    let text = format!(
+        "instrument = \"run\"\nmodel = {model:?}\n[input]\nprompt = {prompt:?}\n\
+         [run]\nsites = [\"blocks.*.attn.hook_pattern\"]\n"
+    );
+    fs::write(folder.path().join("e.toml"), text).expect("writes");
+    // As if there were memory enough: patterns of 2.4 TB.
+    let memory = ["--memory", "102400GiB"];
+    let said = whyfinder(
+        folder.path(),
+        &[&["run", "e.toml", "--out", "out"], &memory[..]].concat(),
+    );
+    let complaint = said.complaint(1);
+    assert!(
+        complaint.contains("TiB, and the disk has") && complaint.contains("make room"),
+        "{complaint}"
+    );
+    assert!(!folder.path().join("out").exists());
+}
+
 /// What a run was of: the digest of its weights.
 fn weights_of(folder: &Path, out: &str) -> String {
     let result = whyfinder_experiment::read_result(&folder.join(out)).expect("a result");

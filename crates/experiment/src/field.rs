@@ -205,6 +205,20 @@ impl Field {
         self.effect_stderr.as_deref().or(self.stderr.as_deref())
     }
 
+    /// Bytes of its arrays in a result, before they are packed; labels and reference values are left out.
+    pub fn stored_bytes(&self) -> u64 {
+        fn numbers<T>(array: &Option<Vec<T>>) -> usize {
+            array.as_ref().map_or(0, Vec::len)
+        }
+        let floats = self.values.len()
+            + numbers(&self.stderr)
+            + numbers(&self.count)
+            + numbers(&self.samples)
+            + numbers(&self.paired_with)
+            + numbers(&self.effect_stderr);
+        (4 * floats + self.mask.len()) as u64
+    }
+
     pub fn shape(&self) -> Vec<usize> {
         self.axes.iter().map(Axis::len).collect()
     }

@@ -9,6 +9,7 @@ pub mod attention;
 mod attention_files;
 pub mod date;
 pub mod difference;
+pub mod disk;
 mod document;
 pub mod error;
 pub mod experiment;

@@ -1,6 +1,9 @@
-//! What was measured of a run that has not ended: `partial-NAME.npz` in the folder where its result will be.
+//! What was measured of a run that has not ended: `partial-NAME.npz` in the folder where its result will be, and what
+//! is too large for that beside it (see [`Parts`]).
 //!
 //! The name is that of the run's [`Identity`]: what is left of two different runs never meets in one file.
+
+mod parts;
 
 use std::fs;
 use std::io::BufReader;
@@ -13,6 +16,8 @@ use crate::result_read::{Members, unpack};
 use crate::result_write::pack;
 use crate::whole_file::write_whole;
 use crate::{Experiment, ExperimentError, schema};
+
+pub use parts::Parts;
 
 const BEGINNING: &str = "partial-";
 const ENDING: &str = ".npz";
@@ -273,6 +278,17 @@ fn partial(members: &Members, identity: Identity) -> Result<Partial, String> {
     })
 }
 
+/// Takes away what a run has kept in a file and in the folder beside it, as far as there is any.
+pub fn remove(path: &Path) {
+    fs::remove_file(path).ok();
+    fs::remove_dir_all(parts::folder_of(path)).ok();
+}
+
+/// Whether there is a folder of parts beside a file.
+pub fn has_parts(path: &Path) -> bool {
+    parts::folder_of(path).is_dir()
+}
+
 /// The files in a folder that hold what was measured of some run, in the order of their names.
 pub fn partials_in(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
@@ -298,7 +314,7 @@ pub fn partials_in(folder: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    fn identity(seed: u32) -> Identity {
+    pub(super) fn identity(seed: u32) -> Identity {
         let text = format!(
             "instrument = \"run\"\nmodel = \"m\"\nseed = {seed}\n[input]\nprompt = \"a b\"\n"
         );

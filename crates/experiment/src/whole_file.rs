@@ -30,6 +30,18 @@ pub(crate) fn stage<'a>(
     what: &'static str,
     bytes: &[u8],
 ) -> Result<Staged<'a>, ExperimentError> {
+    staged(path, what, |file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    })
+}
+
+/// A file that is filled beside its place.
+pub(crate) fn staged<'a>(
+    path: &'a Path,
+    what: &'static str,
+    fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>,
+) -> Result<Staged<'a>, ExperimentError> {
     let error = |source| ExperimentError::File {
         what,
         path: path.to_path_buf(),
@@ -44,8 +56,7 @@ pub(crate) fn stage<'a>(
         .prefix(".whyfinder-")
         .tempfile_in(folder)
         .map_err(error)?;
-    file.write_all(bytes).map_err(error)?;
-    file.as_file().sync_all().map_err(error)?;
+    fill(file.as_file_mut()).map_err(error)?;
     open_to_readers(file.as_file()).map_err(error)?;
     Ok(Staged { file, path, what })
 }

@@ -18,11 +18,12 @@ pub(crate) struct AttentionRecorder<'a> {
 }
 
 impl<'a> AttentionRecorder<'a> {
-    pub(crate) fn new(config: &'a DecoderConfig) -> Self {
+    /// Goes on behind the layers whose records are there already.
+    pub(crate) fn behind(config: &'a DecoderConfig, records: Vec<Arc<AttentionRecord>>) -> Self {
         Self {
             config,
             queries: None,
-            records: Vec::new(),
+            records,
         }
     }
 
@@ -59,18 +60,14 @@ impl<'a> AttentionRecorder<'a> {
         ) else {
             return Ok(None);
         };
-        let form = AttentionForm {
-            scale: self.config.attention_scale,
-            softcap: self.config.attention_softcap,
-            window: match self.config.spans[layer] {
-                AttentionSpan::Full => None,
-                AttentionSpan::Sliding(window) => Some(window),
-            },
-            prefix: 0,
-        };
+        let form = form_of(self.config, layer);
         let record = Arc::new(record(layer, form, &queries, value, between)?);
         self.records.push(Arc::clone(&record));
         Ok(Some(record))
+    }
+
+    pub(crate) fn records(&self) -> &[Arc<AttentionRecord>] {
+        &self.records
     }
 
     pub(crate) fn into_records(self) -> Vec<Arc<AttentionRecord>> {
@@ -78,13 +75,30 @@ impl<'a> AttentionRecorder<'a> {
     }
 }
 
-/// Bytes of the records of all layers for an input of `length` tokens.
-pub(crate) fn recorded_bytes(config: &DecoderConfig, length: usize) -> u64 {
-    let sizes = AttentionSizes {
+/// How a layer turns queries and keys into weights.
+pub(crate) fn form_of(config: &DecoderConfig, layer: usize) -> AttentionForm {
+    AttentionForm {
+        scale: config.attention_scale,
+        softcap: config.attention_softcap,
+        window: match config.spans[layer] {
+            AttentionSpan::Full => None,
+            AttentionSpan::Sliding(window) => Some(window),
+        },
+        prefix: 0,
+    }
+}
+
+/// Sizes of each layer's attention over `length` tokens.
+pub(crate) fn sizes_of(config: &DecoderConfig, length: usize) -> AttentionSizes {
+    AttentionSizes {
         tokens: length,
         heads: config.heads,
         groups: config.kv_heads,
         width: config.d_head,
-    };
-    4 * (config.layers * sizes.record_values()) as u64
+    }
+}
+
+/// Bytes of the records of all layers for an input of `length` tokens.
+pub(crate) fn recorded_bytes(config: &DecoderConfig, length: usize) -> u64 {
+    4 * (config.layers * sizes_of(config, length).record_values()) as u64
 }

@@ -27,7 +27,7 @@ use whyfinder_model::network::{Held, ImageModel, Rect, reach::reach, region_cost
 
 use crate::attribution::asked::PASSES_PER_GRADIENT;
 use crate::error::{InstrumentError, Result};
-use crate::image::fields::{field_bytes, given};
+use crate::image::fields::{field_bytes, given, result_bytes};
 use crate::image::provenance;
 use crate::image::quality::psnr;
 use crate::image::restore::Output;
@@ -35,7 +35,7 @@ use crate::image::scene::Scene;
 use crate::image::whole_output::{Tiling, probe_seconds};
 use crate::measure::Cost;
 use crate::memory::Budget;
-use crate::report::{Observer, Report};
+use crate::report::{Observer, Report, VALUE_AND_MASK, sampled_bytes};
 use bank::PatchBank;
 use draws::DrawSource;
 use engine::Runner;
@@ -182,6 +182,21 @@ impl Prepared {
             .saturating_add(sweep.max(gradient).max(self.tiling.bytes))
     }
 
+    /// Bytes of the result's arrays, at most.
+    fn result_bytes(&self, settings: &InterventionSettings) -> u64 {
+        let maps = if settings.mediation { 3 } else { 1 };
+        let draws = settings.coarse.max(settings.fine);
+        // Beside the effects what can be reached, and the estimate.
+        let of_block = maps * (VALUE_AND_MASK + sampled_bytes(draws)) + 2 * VALUE_AND_MASK;
+        let tried = match settings.only {
+            Some(_) => tried::values(&self.scene, &self.grid),
+            None => 0,
+        };
+        result_bytes(&self.scene)
+            + self.grid.blocks.len() as u64 * of_block
+            + VALUE_AND_MASK * tried as u64
+    }
+
     fn run_blocks(&self, settings: &InterventionSettings) -> Vec<&Block> {
         let all = self.grid.blocks.iter();
         all.filter(|block| self.runs(settings, block)).collect()
@@ -231,6 +246,7 @@ pub(crate) fn estimate(
     let output = prepared.tiling.flops * probe_seconds(&model.network, scene)?;
     Ok(Cost {
         bytes: prepared.bytes(&runner, working),
+        result_bytes: prepared.result_bytes(settings),
         passes: 1.0 + (ahead.flops + gradient) / whole.max(1.0),
         passes_plain: 1.0
             + (settings.coarse * grid.blocks.len()) as f64
@@ -249,6 +265,7 @@ pub(crate) fn measure(
 ) -> Result<Outcome> {
     let began = Instant::now();
     let prepared = prepare(model, experiment, input, settings, budget)?;
+    observer.announce(prepared.result_bytes(settings))?;
     let Prepared { scene, grid, .. } = &prepared;
     let truth = prepared.truth()?;
     let bank = PatchBank::open(&settings.bank, settings.repeats(Quirk::BgrPatches))?;

@@ -25,7 +25,7 @@ use crate::rounds::Rounds;
 use crate::sweep::Sweep;
 use grid::{Grid, fields};
 use prepared::{Prepared, prepare};
-use references::{References, readout, references};
+use references::{References, TRACKED, readout, references};
 
 pub(crate) fn estimate(
     model: &LanguageModel,
@@ -39,10 +39,20 @@ pub(crate) fn estimate(
     let pace = seconds_per_flop(&model.decoder, &prepared.question.ids)?;
     Ok(Cost {
         bytes: prepared.bytes(),
+        result_bytes: result_bytes(model, &prepared, trace),
         passes,
         passes_plain: prepared.passes(model, Engine::Plain),
         seconds: passes * prepared.row_flops(model) * pace,
     })
+}
+
+/// Bytes of the result's arrays, at most.
+fn result_bytes(model: &LanguageModel, prepared: &Prepared, trace: &TraceSettings) -> u64 {
+    let cells = trace.kinds.len() * prepared.question.ids.len() * model.config().layers;
+    let samples = prepared.input.samples;
+    // The most likely ones of both reference runs, the answer and its foil.
+    let of_cells = grid::result_bytes(cells, samples, 2 * TRACKED + 2);
+    of_cells + 4 * (trace.kinds.len() * samples) as u64
 }
 
 pub(crate) fn measure(
@@ -55,6 +65,7 @@ pub(crate) fn measure(
 ) -> Result<Outcome> {
     let began = Instant::now();
     let prepared = prepare(model, experiment, corruption, trace, budget)?;
+    observer.announce(result_bytes(model, &prepared, trace))?;
     let Prepared {
         question,
         input,

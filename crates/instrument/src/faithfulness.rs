@@ -19,7 +19,9 @@ use crate::image::{estimate_image, measure_image};
 use crate::integrated_gradients::usual_blur;
 use crate::measure::Cost;
 use crate::memory::Budget;
-use crate::report::{MeasuredCell, Observer, Progress, Report, Stage};
+use crate::report::{
+    MeasuredCell, Observer, Progress, Report, Stage, VALUE_AND_MASK, sampled_bytes,
+};
 
 /// The picture cut into blocks.
 struct Blocks {
@@ -79,7 +81,8 @@ pub(crate) fn estimate(
     let (passes, bytes) = (curve_passes(settings), bytes(&asked));
     let bytes = asked.check(bytes, budget)?;
     let seconds = passes * asked.seconds_per_pass(1)?;
-    let mut cost = asked.estimate(passes, bytes, seconds, budget)?;
+    let result_bytes = result_bytes(&asked, &Blocks::of(&asked, settings.block)?, settings);
+    let mut cost = asked.estimate(passes, (bytes, result_bytes), seconds, budget)?;
     for map in &settings.maps {
         if let Some(experiment) = experiment_of(map, settings, experiment, input) {
             let of_map = estimate_image(model, &experiment, budget)?;
@@ -94,6 +97,14 @@ pub(crate) fn estimate(
 
 fn curve_passes(settings: &FaithfulnessSettings) -> f64 {
     (2 * (settings.maps.len() + settings.random) * (settings.steps + 1)) as f64
+}
+
+/// Curves of the maps and of random orders, and the maps by blocks.
+fn result_bytes(asked: &Asked<'_>, blocks: &Blocks, settings: &FaithfulnessSettings) -> u64 {
+    let (maps, points) = (settings.maps.len(), settings.steps + 1);
+    let values = maps * (2 * points + blocks.rects.len());
+    let random = 2 * points as u64 * (VALUE_AND_MASK + sampled_bytes(settings.random));
+    asked.result_bytes(0, 0, values) + random
 }
 
 fn bytes(asked: &Asked<'_>) -> u64 {
@@ -130,6 +141,7 @@ pub(crate) fn measure(
     let bytes = bytes(&asked);
     let bytes = asked.check(bytes, budget)?;
     let blocks = Blocks::of(&asked, settings.block)?;
+    observer.announce(result_bytes(&asked, &blocks, settings))?;
     let (pictures, qualities) = asked.pictures(observer, budget)?;
     let mut summary = asked.summary(Metric::Psnr.name(), qualities);
     let mut curves = Curves::new(settings, blocks.reachable.len());
@@ -266,6 +278,22 @@ impl Observer for Within<'_> {
 
     fn keep(&mut self, of: Stage<'_>, cell: &MeasuredCell) {
         self.observer.keep(self.stage(of), cell);
+    }
+
+    fn known_part(&self, of: Stage<'_>, part: usize, len: usize) -> Option<Vec<f32>> {
+        self.observer.known_part(self.stage(of), part, len)
+    }
+
+    fn wants_parts(&mut self) -> bool {
+        self.observer.wants_parts()
+    }
+
+    fn keep_part(&mut self, of: Stage<'_>, part: usize, values: &[&[f32]]) -> bool {
+        self.observer.keep_part(self.stage(of), part, values)
+    }
+
+    fn drop_part(&mut self, of: Stage<'_>, part: usize) {
+        self.observer.drop_part(self.stage(of), part);
     }
 }
 

@@ -26,7 +26,13 @@ pub(crate) fn estimate(
     let bytes = asked.bytes(4, 8, asked.cost.bytes_with_gradients);
     let bytes = asked.check(bytes, budget)?;
     let seconds = asked.seconds_per_gradient()?;
+    let bytes = (bytes, result_bytes(&asked));
     asked.estimate(PASSES_PER_GRADIENT, bytes, seconds, budget)
+}
+
+/// Three maps, and what can be reached.
+fn result_bytes(asked: &Asked<'_>) -> u64 {
+    asked.result_bytes(4, 0, 0)
 }
 
 pub(crate) fn measure(
@@ -41,6 +47,7 @@ pub(crate) fn measure(
     let asked = Asked::read(model, experiment, input, settings.detector)?;
     let bytes = asked.bytes(4, 8, asked.cost.bytes_with_gradients);
     let bytes = asked.check(bytes, budget)?;
+    observer.announce(result_bytes(&asked))?;
     let reading = asked.reading()?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);

@@ -4,10 +4,12 @@ pub(crate) mod bicubic_opencv;
 pub(crate) mod degrade;
 pub(crate) mod eight_bit;
 pub(crate) mod fields;
+pub(crate) mod node_by_node;
 pub(crate) mod quality;
 pub(crate) mod rain;
 pub(crate) mod restore;
 pub(crate) mod scene;
+mod tile_by_tile;
 pub(crate) mod whole_output;
 
 use std::time::SystemTime;

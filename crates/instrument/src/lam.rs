@@ -38,7 +38,12 @@ pub(crate) fn estimate_path(asked: &Asked<'_>, steps: usize, budget: &Budget) ->
     let (passes, bytes) = needs(asked, steps);
     let bytes = asked.check(bytes, budget)?;
     let seconds = asked.seconds_per_gradient()? * (steps as f64 + 2.0 / PASSES_PER_GRADIENT);
-    asked.estimate(passes, bytes, seconds, budget)
+    asked.estimate(passes, (bytes, result_bytes(asked)), seconds, budget)
+}
+
+/// The map, its signed sums, its density, and what can be reached.
+fn result_bytes(asked: &Asked<'_>) -> u64 {
+    asked.result_bytes(4, 0, 0)
 }
 
 /// Passes to the region, and bytes.
@@ -72,6 +77,7 @@ pub(crate) fn integrate(
     let began = Instant::now();
     let (passes, bytes) = needs(asked, path.fold());
     let bytes = asked.check(bytes, budget)?;
+    observer.announce(result_bytes(asked))?;
     let reading = asked.reading()?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);

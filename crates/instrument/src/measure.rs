@@ -19,6 +19,8 @@ use crate::{causal_trace, run};
 pub struct Cost {
     /// Bytes beside the model's weights.
     pub bytes: u64,
+    /// Bytes of the result's arrays, at most; on the disk they are packed.
+    pub result_bytes: u64,
     /// Batch rows through the whole network, a row through part of it counted as that part.
     pub passes: f64,
     /// Batch rows that one full pass per cell would take.

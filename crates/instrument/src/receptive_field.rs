@@ -29,6 +29,11 @@ fn needs(asked: &Asked<'_>, settings: &ReceptiveFieldSettings) -> (f64, u64) {
     (passes, asked.bytes(6, 10, passes_bytes))
 }
 
+/// The average with its errors, the map of the picture itself, and what can be reached.
+fn result_bytes(asked: &Asked<'_>) -> u64 {
+    asked.result_bytes(3, 1, 0)
+}
+
 pub(crate) fn estimate(
     model: &ImageModel,
     experiment: &Experiment,
@@ -40,7 +45,7 @@ pub(crate) fn estimate(
     let (passes, bytes) = needs(&asked, settings);
     let bytes = asked.check(bytes, budget)?;
     let seconds = asked.seconds_per_gradient()? * (settings.inputs + 1) as f64;
-    asked.estimate(passes, bytes, seconds, budget)
+    asked.estimate(passes, (bytes, result_bytes(&asked)), seconds, budget)
 }
 
 pub(crate) fn measure(
@@ -55,6 +60,7 @@ pub(crate) fn measure(
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let (passes, bytes) = needs(&asked, settings);
     let bytes = asked.check(bytes, budget)?;
+    observer.announce(result_bytes(&asked))?;
     let reading = asked.reading()?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);

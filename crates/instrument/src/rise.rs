@@ -35,6 +35,11 @@ fn bytes(asked: &Asked<'_>, budget: &Budget) -> u64 {
     asked.bytes(pictures + 2, 14, at_once * asked.cost.bytes)
 }
 
+/// Two maps with errors, and what can be reached.
+fn result_bytes(asked: &Asked<'_>) -> u64 {
+    asked.result_bytes(3, 2, 0)
+}
+
 pub(crate) fn estimate(
     model: &ImageModel,
     experiment: &Experiment,
@@ -51,6 +56,7 @@ pub(crate) fn estimate(
     let mut sampling = Sampling::new(&asked, experiment, settings);
     let seconds = seconds_of(|| sampling.step(&asked, at_once))?;
     let seconds = seconds * settings.masks as f64 / at_once as f64;
+    let bytes = (bytes, result_bytes(&asked));
     asked.estimate(settings.masks as f64, bytes, seconds, budget)
 }
 
@@ -66,6 +72,7 @@ pub(crate) fn measure(
     let asked = Asked::read(model, experiment, input, Detector::Sum)?;
     let bytes = bytes(&asked, budget);
     let bytes = asked.check(bytes, budget)?;
+    observer.announce(result_bytes(&asked))?;
     let (mut fields, qualities) = asked.pictures(observer, budget)?;
     fields.push(asked.reachable()?);
     let mut summary = asked.summary(Metric::Psnr.name(), qualities);

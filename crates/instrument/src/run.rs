@@ -1,23 +1,27 @@
 //! One forward pass with its inside kept: any site, and the next-token distribution at every position.
 
+mod block_by_block;
+
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::Tensor;
 use whyfinder_experiment::outcome::{Distribution, Summary, TokenProbability};
 use whyfinder_experiment::{
-    Axis, Experiment, Field, Outcome, Part, RunSettings, Site, SitePattern,
+    AttentionRecord, Axis, Experiment, Field, Outcome, Part, RunSettings, Site, SitePattern,
 };
 use whyfinder_model::kernel::distribution::distribution;
 use whyfinder_model::{Decoder, LanguageModel, ModelError, Pass, Probe, Unembed};
 
+use self::block_by_block::{Keeping, TakenUp, comes_before};
 use crate::attention_recorder::{AttentionRecorder, recorded_bytes};
 use crate::error::{InstrumentError, Result};
 use crate::kept::to_host;
 use crate::measure::{Cost, provenance, seconds_per_flop};
-use crate::memory::{Budget, row_bytes, row_flops, streamed_row_bytes};
+use crate::memory::{Budget, row_bytes, row_flops, streamed_row_bytes, vector_bytes};
 use crate::question::Question;
 use crate::readout::top_of;
-use crate::report::{Observer, Progress, Report};
+use crate::report::{Observer, Progress, Report, VALUE_AND_MASK};
 use crate::site_field::{field, values_at};
 
 /// Bytes of a kept value: itself and its mask, and both once more on the way to the observer.
@@ -35,6 +39,7 @@ struct Prepared {
     question: Question,
     sites: Vec<Site>,
     bytes: u64,
+    result_bytes: u64,
 }
 
 fn prepare(
@@ -75,7 +80,9 @@ fn prepare(
     } else {
         0
     };
-    let bytes = values as u64 * BYTES_PER_VALUE + recorded + pass + logits;
+    // The residual stream as it is kept against an interruption, here and on the device.
+    let kept = vector_bytes(config, 2 * length);
+    let bytes = values as u64 * BYTES_PER_VALUE + recorded + pass + logits + kept;
     if bytes > budget.bytes {
         return Err(InstrumentError::Memory {
             needed_bytes: bytes,
@@ -87,10 +94,13 @@ fn prepare(
             },
         });
     }
+    let top = 2 * length * settings.top.min(config.vocab);
+    let result_bytes = VALUE_AND_MASK * (values + top) as u64 + recorded;
     Ok(Prepared {
         question,
         sites,
         bytes,
+        result_bytes,
     })
 }
 
@@ -106,6 +116,7 @@ pub(crate) fn estimate(
     let flops = row_flops(config, ids.len(), config.layers, unembedded);
     Ok(Cost {
         bytes: prepared.bytes,
+        result_bytes: prepared.result_bytes,
         passes: 1.0,
         passes_plain: 1.0,
         seconds: flops * seconds_per_flop(&model.decoder, ids)?,
@@ -124,7 +135,9 @@ pub(crate) fn measure(
         question,
         sites,
         bytes,
+        result_bytes,
     } = prepare(model, experiment, settings, budget)?;
+    observer.announce(result_bytes)?;
     let decoder = &model.decoder;
     let mut summary = Summary {
         tokens: question.texts.clone(),
@@ -142,19 +155,22 @@ pub(crate) fn measure(
     });
 
     let wants_logits = sites.contains(&Site::outside(Part::Logits));
-    let tokens = Tensor::from_vec(
-        question.ids.clone(),
-        (1, question.ids.len()),
-        decoder.device(),
+    let taken_up = TakenUp::read(
+        observer,
+        decoder,
+        &question.texts,
+        &sites,
+        settings.attention,
     )?;
     let mut stream = Stream {
         observer,
         wanted: &settings.sites,
+        sites: &sites,
         texts: &question.texts,
+        begins: None,
         fields: Vec::new(),
-        recorder: settings
-            .attention
-            .then(|| AttentionRecorder::new(model.config())),
+        recorder: None,
+        keeping: Keeping::default(),
         done: 0,
         total: sites.len()
             + if settings.attention {
@@ -172,16 +188,44 @@ pub(crate) fn measure(
         },
         ..Pass::default()
     };
-    let result = decoder.forward(&tokens, &mut stream, &pass);
+    let mut records = Vec::new();
+    let entry = taken_up.map(|taken_up| {
+        records = stream.go_on(taken_up.layer, taken_up.fields, taken_up.records);
+        (taken_up.layer, taken_up.residual)
+    });
+    stream.recorder = settings
+        .attention
+        .then(|| AttentionRecorder::behind(model.config(), records));
+    let result = match entry {
+        Some((layer, residual)) => decoder.forward_from(layer, residual, &mut stream, &pass),
+        None => {
+            let ids = question.ids.clone();
+            let tokens = Tensor::from_vec(ids, (1, question.ids.len()), decoder.device())?;
+            decoder.forward(&tokens, &mut stream, &pass)
+        }
+    };
     if stream.cancelled {
+        stream.keep()?;
         return Err(InstrumentError::Cancelled);
     }
-    let mut fields = std::mem::take(&mut stream.fields);
-    let attention = stream
-        .recorder
-        .take()
-        .map_or_else(Vec::new, AttentionRecorder::into_records);
-    let predictions = predictions(decoder, &result?, wants_logits, settings.top, observer)?;
+    let predictions = predictions(
+        decoder,
+        &result?,
+        wants_logits,
+        settings.top,
+        stream.observer,
+    );
+    if matches!(predictions, Err(InstrumentError::Cancelled)) {
+        stream.keep()?;
+    }
+    let predictions = predictions?;
+    let Stream {
+        mut fields,
+        recorder,
+        observer,
+        ..
+    } = stream;
+    let attention = recorder.map_or_else(Vec::new, AttentionRecorder::into_records);
 
     let last = distribution(&predictions.last_logits);
     let token = |id: u32| TokenProbability {
@@ -223,9 +267,13 @@ pub(crate) fn measure(
 struct Stream<'a> {
     observer: &'a mut dyn Observer,
     wanted: &'a [SitePattern],
+    sites: &'a [Site],
     texts: &'a [String],
+    /// The block at which a pass begins that goes on with an interrupted one.
+    begins: Option<usize>,
     fields: Vec<Field>,
     recorder: Option<AttentionRecorder<'a>>,
+    keeping: Keeping,
     done: usize,
     total: usize,
     cancelled: bool,
@@ -233,7 +281,36 @@ struct Stream<'a> {
 
 impl Stream<'_> {
     fn keeps(&self, site: Site) -> bool {
-        self.wanted.iter().any(|pattern| pattern.matches(site))
+        let is_there = self.begins.is_some_and(|layer| comes_before(site, layer));
+        !is_there && self.wanted.iter().any(|pattern| pattern.matches(site))
+    }
+
+    /// Shows what an interrupted run has kept, as if it had just been measured.
+    fn go_on(
+        &mut self,
+        layer: usize,
+        fields: Vec<Field>,
+        records: Vec<Arc<AttentionRecord>>,
+    ) -> Vec<Arc<AttentionRecord>> {
+        self.begins = Some(layer);
+        self.keeping = Keeping::behind(fields.len(), records.len());
+        for field in &fields {
+            self.observer.report(Report::Field(field.clone()));
+            self.progress();
+        }
+        for record in &records {
+            self.observer.report(Report::Attention(Arc::clone(record)));
+            self.progress();
+        }
+        self.fields = fields;
+        records
+    }
+
+    /// Keeps what is done, against an interruption.
+    fn keep(&mut self) -> Result<()> {
+        let records = self.recorder.as_ref().map_or(&[][..], |r| r.records());
+        self.keeping
+            .keep(self.sites, &self.fields, records, self.observer)
     }
 
     fn progress(&mut self) {
@@ -275,6 +352,14 @@ impl Probe for Stream<'_> {
             if let Some(record) = record {
                 self.observer.report(Report::Attention(record));
                 self.progress();
+            }
+        }
+        if site.part == Part::ResidPost
+            && let Some(layer) = site.layer
+        {
+            self.keeping.enters(layer + 1, &value);
+            if self.observer.wants_parts() {
+                self.keep().map_err(|e| ModelError::Input(e.to_string()))?;
             }
         }
         Ok(value)

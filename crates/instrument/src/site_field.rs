@@ -56,28 +56,52 @@ fn axes(part: Part) -> &'static [Along] {
 
 /// Values at a site for an input of `length` tokens.
 pub(crate) fn values_at(part: Part, config: &DecoderConfig, length: usize) -> usize {
-    axes(part)
-        .iter()
-        .map(|along| match along {
-            Along::Token | Along::Query | Along::Key => length,
-            Along::Head => config.heads,
-            Along::KvHead => config.kv_heads,
-            Along::HeadDimension | Along::Frequency => config.d_head,
-            Along::Dimension => config.d_model,
-            Along::Neuron => config.d_mlp,
-            Along::Vocabulary => config.vocab,
-        })
-        .product()
+    shape_at(part, config, length).product()
+}
+
+fn shape_at(
+    part: Part,
+    config: &DecoderConfig,
+    length: usize,
+) -> impl Iterator<Item = usize> + Clone {
+    axes(part).iter().map(move |along| match along {
+        Along::Token | Along::Query | Along::Key => length,
+        Along::Head => config.heads,
+        Along::KvHead => config.kv_heads,
+        Along::HeadDimension | Along::Frequency => config.d_head,
+        Along::Dimension => config.d_model,
+        Along::Neuron => config.d_mlp,
+        Along::Vocabulary => config.vocab,
+    })
 }
 
 /// The field of a value of one batch row; token axes are labelled with the tokens' texts.
 pub(crate) fn field(site: Site, value: &Tensor, texts: &[String]) -> Result<Field> {
-    let along = axes(site.part);
-    let lengths = value.dims().iter().skip(1);
-    let axes = along
+    let shape = value.dims().iter().skip(1).copied();
+    labelled(site, shape, to_host(value)?, texts)
+}
+
+/// The same of values that were kept.
+pub(crate) fn field_of(
+    site: Site,
+    config: &DecoderConfig,
+    values: Vec<f32>,
+    texts: &[String],
+) -> Result<Field> {
+    let shape = shape_at(site.part, config, texts.len());
+    labelled(site, shape, values, texts)
+}
+
+fn labelled(
+    site: Site,
+    shape: impl Iterator<Item = usize>,
+    values: Vec<f32>,
+    texts: &[String],
+) -> Result<Field> {
+    let axes = axes(site.part)
         .iter()
-        .zip(lengths)
-        .map(|(along, &len)| match along {
+        .zip(shape)
+        .map(|(along, len)| match along {
             Along::Token => Axis::text("token", texts.to_vec()),
             Along::Query => Axis::text("query", texts.to_vec()),
             Along::Key => Axis::text("key", texts.to_vec()),
@@ -89,5 +113,5 @@ pub(crate) fn field(site: Site, value: &Tensor, texts: &[String]) -> Result<Fiel
             Along::Vocabulary => Axis::numbered("vocabulary", len),
         })
         .collect();
-    Ok(Field::measured(&site.to_string(), axes, to_host(value)?)?)
+    Ok(Field::measured(&site.to_string(), axes, values)?)
 }

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Tensor;
 use whyfinder_experiment::{Part, Site};
-use whyfinder_model::network::{NodeId, NodeProbe};
 use whyfinder_model::{ModelError, Probe};
 
 use crate::error::{InstrumentError, Result};
@@ -28,8 +27,7 @@ impl Observer for Halt {
     }
 }
 
-/// Asks after each block of a language model and each operation of a restoration network, so that a long pass need not
-/// be waited for.
+/// Asks after each block of a language model, so that a long pass need not be waited for.
 pub(crate) struct Watch<'a> {
     observer: &'a dyn Observer,
     cancelled: bool,
@@ -66,16 +64,6 @@ impl Probe for Watch<'_> {
     }
 
     fn at(&mut self, _site: Site, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
-        self.pass_on(value)
-    }
-}
-
-impl NodeProbe for Watch<'_> {
-    fn wants(&self, _node: NodeId) -> bool {
-        true
-    }
-
-    fn at(&mut self, _node: NodeId, value: Tensor) -> whyfinder_model::error::Result<Tensor> {
         self.pass_on(value)
     }
 }

@@ -6,15 +6,15 @@ use std::time::Instant;
 use candle_core::Tensor;
 use whyfinder_experiment::image_experiment::{Detector, WindowAttentionSettings};
 use whyfinder_experiment::{Axis, Experiment, Field, ImageInput, Labels, Outcome};
-use whyfinder_model::ModelError;
 use whyfinder_model::network::{
-    Extent, ImageModel, Network, NodeId, NodeProbe, Operation, Rect, Window, forward, region_cost,
+    Extent, ImageModel, Network, NodeId, Operation, Rect, Window, region_cost,
 };
 
 use crate::attention_places::Side;
 use crate::attribution::asked::{Asked, start};
 use crate::error::{InstrumentError, Result};
 use crate::image::fields::given;
+use crate::image::node_by_node::{Reader, node_by_node};
 use crate::image::restore::Output;
 use crate::image::whole_output::{device_of, to_host};
 use crate::measure::Cost;
@@ -38,30 +38,40 @@ pub(crate) struct Attended {
 /// output.
 ///
 /// # Errors
-/// As [`forward`]; or if the observer says that the run is cancelled.
+/// As [`node_by_node`].
 pub(crate) fn window_attention_of(
     network: &Network,
     picture: &Tensor,
     noise: f32,
     pixel: (usize, usize),
-    observer: &dyn Observer,
+    observer: &mut dyn Observer,
 ) -> Result<(Vec<Attended>, Tensor)> {
     let (_, height, width, _) = picture.dims4()?;
     let extents = network.extents(height, width)?;
-    let mut gathering = Gathering {
-        network,
-        size: (height, width),
-        extents: &extents,
-        pixel,
-        observer,
-        cancelled: false,
-        found: Vec::new(),
+    let places = Places {
+        of_nodes: network
+            .nodes
+            .iter()
+            .zip(&extents)
+            .map(|(node, extent)| {
+                let window = window_of(&node.operation)?;
+                Some(Place::of(window, *extent, (height, width), pixel))
+            })
+            .collect(),
     };
-    match forward(network, picture, noise, &mut gathering) {
-        _ if gathering.cancelled => Err(InstrumentError::Cancelled),
-        Err(error) => Err(error.into()),
-        Ok(output) => Ok((gathering.found, output)),
-    }
+    let (output, mut read) = node_by_node(network, picture, noise, &places, observer)?;
+    let layers = network.nodes.iter().zip(places.of_nodes).enumerate();
+    let layers = layers.filter_map(|(id, (node, place))| {
+        let (place, weights) = (place?, read.remove(&id)?);
+        Some(Attended {
+            layer: node.name.clone(),
+            rows: place.y,
+            columns: place.x,
+            heads: place.heads,
+            weights,
+        })
+    });
+    Ok((layers.collect(), output))
 }
 
 /// Whether a network attends inside windows.
@@ -79,82 +89,77 @@ fn window_of(operation: &Operation) -> Option<&Window> {
     }
 }
 
-struct Gathering<'a> {
-    network: &'a Network,
-    size: (usize, usize),
-    extents: &'a [Extent],
-    pixel: (usize, usize),
-    observer: &'a dyn Observer,
-    cancelled: bool,
-    found: Vec<Attended>,
+/// Where the attention of one pixel stands in the pattern of a layer.
+#[derive(Clone, Debug)]
+struct Place {
+    heads: usize,
+    key_size: usize,
+    /// The window among all of them, and the query in it.
+    window: usize,
+    query: usize,
+    /// The first key of the picture, down and across, and the pixels that the keys from there on stand for.
+    first_key: [usize; 2],
+    y: Range<usize>,
+    x: Range<usize>,
 }
 
-impl NodeProbe for Gathering<'_> {
-    fn wants(&self, _node: NodeId) -> bool {
-        // Every operation is an occasion to hear that the run is cancelled.
-        true
+impl Place {
+    fn of(window: &Window, extent: Extent, picture: (usize, usize), pixel: (usize, usize)) -> Self {
+        let there = |pixel: usize, len: usize, picture: usize| {
+            // A layer of another size than the picture is looked at in the same place.
+            let at = if len < picture {
+                pixel * len / picture
+            } else {
+                pixel
+            };
+            at.min(len - 1)
+        };
+        let (height, width) = picture;
+        let rows = Side::of(window, there(pixel.0, extent.height, height), extent.height);
+        let columns = Side::of(window, there(pixel.1, extent.width, width), extent.width);
+        let inside = |side: &Side, picture: usize, len: usize| {
+            let end = if len < picture { len } else { picture };
+            side.pixels.start..side.pixels.end.min(end).max(side.pixels.start)
+        };
+        Self {
+            heads: window.heads,
+            key_size: window.key_size,
+            window: rows.window * (extent.width / window.size) + columns.window,
+            query: rows.query * window.size + columns.query,
+            first_key: [rows.first_key, columns.first_key],
+            y: inside(&rows, height, extent.height),
+            x: inside(&columns, width, extent.width),
+        }
+    }
+}
+
+struct Places {
+    of_nodes: Vec<Option<Place>>,
+}
+
+impl Reader for Places {
+    fn count(&self, node: NodeId) -> Option<usize> {
+        let place = self.of_nodes.get(node)?.as_ref()?;
+        Some(place.heads * place.y.len() * place.x.len())
     }
 
-    fn at(&mut self, id: NodeId, value: Tensor) -> whyfinder_model::Result<Tensor> {
-        if self.observer.cancelled() {
-            self.cancelled = true;
-            return Err(ModelError::Input("The run was cancelled.".into()));
-        }
-        let node = &self.network.nodes[id];
-        if let Some(window) = window_of(&node.operation) {
-            let (_, heads, _, _) = value.dims4()?;
-            let extent = self.extents[id];
-            let there = |pixel: usize, len: usize, picture: usize| {
-                // A layer of another size than the picture is looked at in the same place.
-                let at = if len < picture {
-                    pixel * len / picture
-                } else {
-                    pixel
-                };
-                at.min(len - 1)
-            };
-            let (height, width) = self.size;
-            let rows = Side::of(
-                window,
-                there(self.pixel.0, extent.height, height),
-                extent.height,
-            );
-            let columns = Side::of(
-                window,
-                there(self.pixel.1, extent.width, width),
-                extent.width,
-            );
-            let index = rows.window * (extent.width / window.size) + columns.window;
-            let query = rows.query * window.size + columns.query;
-            let row: Vec<f32> = value
-                .narrow(0, index, 1)?
-                .narrow(2, query, 1)?
-                .flatten_all()?
-                .to_vec1()?;
-            let inside = |side: &Side, picture: usize, len: usize| {
-                let end = if len < picture { len } else { picture };
-                side.pixels.start..side.pixels.end.min(end).max(side.pixels.start)
-            };
-            let (y, x) = (
-                inside(&rows, height, extent.height),
-                inside(&columns, width, extent.width),
-            );
-            let mut weights = Vec::with_capacity(heads * y.len() * x.len());
-            for head in row.chunks_exact(window.key_size * window.key_size) {
-                for i in 0..y.len() {
-                    let first = (rows.first_key + i) * window.key_size + columns.first_key;
-                    weights.extend_from_slice(&head[first..first + x.len()]);
-                }
+    fn read(&self, node: NodeId, value: &Tensor) -> whyfinder_model::Result<Vec<f32>> {
+        let Some(place) = self.of_nodes.get(node).and_then(Option::as_ref) else {
+            return Ok(Vec::new());
+        };
+        let row: Vec<f32> = value
+            .narrow(0, place.window, 1)?
+            .narrow(2, place.query, 1)?
+            .flatten_all()?
+            .to_vec1()?;
+        let mut weights = Vec::with_capacity(self.count(node).unwrap_or(0));
+        for head in row.chunks_exact(place.key_size * place.key_size) {
+            for i in 0..place.y.len() {
+                let first = (place.first_key[0] + i) * place.key_size + place.first_key[1];
+                weights.extend_from_slice(&head[first..first + place.x.len()]);
             }
-            self.found.push(Attended {
-                layer: node.name.clone(),
-                rows: y,
-                columns: x,
-                heads,
-                weights,
-            });
         }
-        Ok(value)
+        Ok(weights)
     }
 }
 
@@ -194,6 +199,14 @@ fn prepare<'a>(
     Ok((asked, bytes))
 }
 
+/// The attention of one pixel in every layer.
+fn result_bytes(asked: &Asked<'_>) -> u64 {
+    let windows = asked.network().nodes.iter();
+    let windows = windows.filter_map(|node| window_of(&node.operation));
+    let weights = windows.map(|w| w.heads * w.key_size * w.key_size);
+    asked.result_bytes(0, 0, weights.sum())
+}
+
 pub(crate) fn estimate(
     model: &ImageModel,
     experiment: &Experiment,
@@ -202,6 +215,7 @@ pub(crate) fn estimate(
 ) -> Result<Cost> {
     let (asked, bytes) = prepare(model, experiment, input, budget)?;
     // The pass that is looked into gives the output too.
+    let bytes = (bytes, result_bytes(&asked));
     asked.estimate(0.0, bytes, 0.0, budget)
 }
 
@@ -216,6 +230,7 @@ pub(crate) fn measure(
     let began = Instant::now();
     let (asked, bytes) = prepare(model, experiment, input, budget)?;
     let pixel = pixel_of(&asked, settings)?;
+    observer.announce(result_bytes(&asked))?;
     let picture = asked.picture.tensor(&device_of(asked.network()))?;
     let noise = asked.scene.noise();
     let (layers, output) = window_attention_of(asked.network(), &picture, noise, pixel, observer)?;

@@ -28,7 +28,7 @@ mod testing;
 
 pub use build::Builder;
 pub use extent::Extent;
-pub use forward::{NoNodeProbe, NodeProbe, forward};
+pub use forward::{NoNodeProbe, NodeProbe, Paused, forward, forward_behind, living_behind};
 pub use image_model::{
     ImageModel, NetworkCard, is_network, network_file, network_tensors, open_network,
 };

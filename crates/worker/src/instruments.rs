@@ -106,6 +106,7 @@ impl Laboratory for Instruments {
                     // Time is told by trying, and what does not fit cannot be tried.
                     Err(InstrumentError::Memory { needed_bytes, .. }) => Ok(Cost {
                         bytes: needed_bytes,
+                        result_bytes: 0,
                         passes: f64::NAN,
                         passes_plain: f64::NAN,
                         seconds: f64::NAN,
@@ -118,6 +119,7 @@ impl Laboratory for Instruments {
         Ok(Estimate {
             bytes: cost.bytes.saturating_add(model.bytes()),
             budget_bytes: budget,
+            result_bytes: cost.result_bytes,
             passes: cost.passes,
             passes_plain: cost.passes_plain,
             seconds: cost.seconds,

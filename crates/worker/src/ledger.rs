@@ -7,6 +7,7 @@ use whyfinder_experiment::partial::{Group, Identity, Partial, PartialCell, parti
 use whyfinder_instrument::{CellTokens, MeasuredCell, Stage};
 
 use crate::protocol::Kept;
+use crate::shelf::Shelf;
 
 /// Writing may take this part of the time at most.
 const SHARE: u32 = 100;
@@ -27,6 +28,9 @@ struct Known {
 pub(crate) struct Ledger {
     identity: Identity,
     path: PathBuf,
+    shelf: Shelf,
+    /// Whether the file is there, without which parts are not found again.
+    is_there: bool,
     /// What the earlier part measured, and what this one does.
     before: Vec<Known>,
     now: Vec<Known>,
@@ -42,9 +46,11 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Takes up what lies in a folder of this very run, and says what else lies there.
     pub(crate) fn open(folder: &Path, identity: Identity) -> (Option<Self>, Vec<Kept>) {
-        let path = match identity.path(folder) {
-            Ok(path) => path,
-            Err(error) => return (None, vec![Kept::Not(error.to_string())]),
+        let (path, shelf) = match (identity.path(folder), Shelf::of(&identity, folder)) {
+            (Ok(path), Ok(shelf)) => (path, shelf),
+            (Err(error), _) | (_, Err(error)) => {
+                return (None, vec![Kept::Not(error.to_string())]);
+            }
         };
         let mut news = vec![Kept::In(path.clone())];
         let mut own = None;
@@ -61,6 +67,7 @@ impl Ledger {
                 Err(error) => news.push(Kept::Not(error.to_string())),
             }
         }
+        let is_there = own.is_some();
         let seconds_before = own.as_ref().map_or(0.0, |partial| partial.seconds);
         let before: Vec<Known> = own
             .into_iter()
@@ -68,9 +75,11 @@ impl Ledger {
             .map(Known::of)
             .collect();
         let cells = before.iter().map(Known::count).sum();
-        if cells > 0 {
+        let parts = if is_there { shelf.count() } else { 0 };
+        if cells + parts > 0 {
             news.push(Kept::TakenUp {
                 cells,
+                parts,
                 seconds: seconds_before,
             });
         }
@@ -78,6 +87,8 @@ impl Ledger {
         let ledger = Self {
             identity,
             path,
+            shelf,
+            is_there,
             before,
             now: Vec::new(),
             seconds_before,
@@ -109,11 +120,59 @@ impl Ledger {
             }
         };
         known.put(cell.clone());
-        let due = SOONEST.max(SHARE * self.took);
-        if self.given_up || self.written.elapsed() < due {
+        if self.given_up || !self.is_due() {
             return None;
         }
         self.write()
+    }
+
+    fn is_due(&self) -> bool {
+        self.written.elapsed() >= SOONEST.max(SHARE * self.took)
+    }
+
+    /// A part that was done before the interruption.
+    pub(crate) fn known_part(&self, of: Stage<'_>, part: usize, len: usize) -> Option<Vec<f32>> {
+        self.shelf.read(of, part, len)
+    }
+
+    /// Leaves room on the disk for a result of so many bytes.
+    pub(crate) fn reserve(&mut self, bytes: u64) {
+        self.shelf.reserve(bytes);
+    }
+
+    /// Whether it is time to keep the parts that are done.
+    pub(crate) fn wants_parts(&mut self) -> bool {
+        !self.given_up && self.shelf.is_due()
+    }
+
+    /// Writes a part.
+    ///
+    /// # Errors
+    /// If it is not kept: what went wrong, once.
+    pub(crate) fn keep_part(
+        &mut self,
+        of: Stage<'_>,
+        part: usize,
+        values: &[&[f32]],
+    ) -> Result<(), Option<Kept>> {
+        let is_worth_it = self.is_there || self.began.elapsed() >= SOONEST;
+        if self.given_up || !is_worth_it {
+            return Err(None);
+        }
+        // It also says how long the run took so far.
+        if (!self.is_there || self.is_due())
+            && let Some(trouble) = self.write()
+        {
+            return Err(Some(trouble));
+        }
+        self.shelf
+            .write(of, part, values)
+            .map_err(|sentence| Some(self.give_up(&sentence)))
+    }
+
+    /// Takes a part away that is of no use any more.
+    pub(crate) fn drop_part(&self, of: Stage<'_>, part: usize) {
+        self.shelf.remove(of, part);
     }
 
     /// Seconds that the run took before this part of it.
@@ -127,6 +186,7 @@ impl Ledger {
             .iter()
             .chain(&self.now)
             .any(|known| known.count() > 0)
+            || self.is_there
     }
 
     /// Writes all cells, those that this part has not come to again among them.
@@ -157,14 +217,19 @@ impl Ledger {
         self.took = began.elapsed();
         self.written = Instant::now();
         match written {
-            Ok(()) => None,
-            Err(error) => {
-                self.given_up = true;
-                Some(Kept::Not(format!(
-                    "{error} The run goes on, but could not be taken up if it were interrupted."
-                )))
+            Ok(()) => {
+                self.is_there = true;
+                None
             }
+            Err(error) => Some(self.give_up(&error.to_string())),
         }
+    }
+
+    fn give_up(&mut self, why: &str) -> Kept {
+        self.given_up = true;
+        Kept::Not(format!(
+            "{why} The run goes on; if it were interrupted, what follows would have to be done again."
+        ))
     }
 }
 

@@ -17,6 +17,8 @@ mod observer;
 mod opened;
 mod outcomes;
 mod queue;
+mod room;
+mod shelf;
 mod thread;
 mod tiles;
 

@@ -1,13 +1,15 @@
 //! Passes reports on at the pace of a screen, and keeps the window lively while an instrument works.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use whyfinder_instrument::{MeasuredCell, Observer, Progress, Report, Stage};
+use whyfinder_instrument::{InstrumentError, MeasuredCell, Observer, Progress, Report, Stage};
 
 use crate::ledger::Ledger;
 use crate::protocol::Kept;
+use crate::room;
 
 /// Reports of cells and of progress closer together than this are sent as one.
 pub(crate) const PACE: Duration = Duration::from_millis(33);
@@ -23,6 +25,8 @@ pub(crate) struct PacedObserver<'a> {
     ledger: Option<&'a mut Ledger>,
     /// Told where that fails.
     trouble: &'a dyn Fn(Kept),
+    /// Where the result will be written, if it is known.
+    results_in: Option<&'a Path>,
 }
 
 #[derive(Default)]
@@ -45,7 +49,13 @@ impl<'a> PacedObserver<'a> {
             gathered: RefCell::default(),
             ledger: None,
             trouble: &|_| {},
+            results_in: None,
         }
+    }
+
+    /// Refuses a result that a folder has no room for.
+    pub(crate) fn writing_to(self, results_in: Option<&'a Path>) -> Self {
+        Self { results_in, ..self }
     }
 
     /// Keeps cells in a ledger, and knows those that are in it.
@@ -111,6 +121,16 @@ impl Observer for PacedObserver<'_> {
         }
     }
 
+    fn announce(&mut self, result_bytes: u64) -> Result<(), InstrumentError> {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.reserve(result_bytes);
+        }
+        match self.results_in {
+            Some(folder) => room::check(folder, result_bytes).map_err(InstrumentError::Unfit),
+            None => Ok(()),
+        }
+    }
+
     fn cancelled(&self) -> bool {
         self.flush_if_due();
         (self.between)();
@@ -125,6 +145,31 @@ impl Observer for PacedObserver<'_> {
         let trouble = self.ledger.as_mut().and_then(|l| l.keep(of, cell));
         if let Some(trouble) = trouble {
             (self.trouble)(trouble);
+        }
+    }
+
+    fn known_part(&self, of: Stage<'_>, part: usize, len: usize) -> Option<Vec<f32>> {
+        self.ledger.as_ref()?.known_part(of, part, len)
+    }
+
+    fn wants_parts(&mut self) -> bool {
+        self.ledger.as_mut().is_some_and(|l| l.wants_parts())
+    }
+
+    fn keep_part(&mut self, of: Stage<'_>, part: usize, values: &[&[f32]]) -> bool {
+        let Some(ledger) = &mut self.ledger else {
+            return false;
+        };
+        let kept = ledger.keep_part(of, part, values);
+        if let Err(Some(trouble)) = &kept {
+            (self.trouble)(trouble.clone());
+        }
+        kept.is_ok()
+    }
+
+    fn drop_part(&mut self, of: Stage<'_>, part: usize) {
+        if let Some(ledger) = &self.ledger {
+            ledger.drop_part(of, part);
         }
     }
 }

@@ -93,8 +93,12 @@ pub enum Event {
 pub enum Kept {
     /// What is measured goes into this file, which is of no use once the result is written.
     In(PathBuf),
-    /// The run goes on where an earlier one was interrupted.
-    TakenUp { cells: usize, seconds: f64 },
+    /// The run goes on where an earlier one was interrupted, with its cells and its larger parts.
+    TakenUp {
+        cells: usize,
+        parts: usize,
+        seconds: f64,
+    },
     /// A file of another run lies there, and is left alone; `why` completes "a run ...".
     Other { path: PathBuf, why: String },
     /// A sentence: something could not be kept, or not be read.
@@ -164,6 +168,8 @@ pub struct Estimate {
     pub bytes: u64,
     /// The most that may be used.
     pub budget_bytes: u64,
+    /// Bytes of the result's arrays, at most; 0 where the memory does not do.
+    pub result_bytes: u64,
     /// Batch rows through the whole network.
     pub passes: f64,
     pub passes_plain: f64,

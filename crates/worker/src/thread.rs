@@ -246,6 +246,7 @@ impl<L: Laboratory> Thread<'_, L> {
         let mut ledger = self.ledger(kept, experiment, budget, &news);
         let mut observer =
             PacedObserver::new(cancel, &send, &between).with_ledger(ledger.as_mut(), &news);
+        observer = observer.writing_to(self.keep_in.as_deref());
         self.free_bytes.set(free);
         let mut outcome = self
             .laboratory

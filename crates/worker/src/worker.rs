@@ -50,7 +50,8 @@ pub struct WorkerOptions {
     pub memory: MemoryBudget,
     /// Device and places of the models that it opens.
     pub models: OpenOptions,
-    /// Where runs keep what they have measured, so that one that is interrupted can be taken up; nowhere if `None`.
+    /// Where results will be written: runs keep there what they have measured, so that one that is interrupted can be
+    /// taken up, and one whose result has no room there is refused. `None`: neither.
     pub keep_in: Option<PathBuf>,
     pub wake: Wake,
 }

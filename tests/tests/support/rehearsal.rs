@@ -84,6 +84,7 @@ impl Laboratory for Rehearsal {
         Ok(Estimate {
             bytes: if large { 1 << 40 } else { 20 * MIB },
             budget_bytes: budget,
+            result_bytes: 0,
             passes: 1.0,
             passes_plain: 2.0,
             seconds: 0.5,

@@ -209,6 +209,7 @@ impl Stage {
                     estimate: Estimate {
                         bytes: 310_000_000,
                         budget_bytes: 8_000_000_000,
+                        result_bytes: 0,
                         passes: 31.0,
                         passes_plain: 961.0,
                         seconds: 0.7,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use whyfinder_experiment::{Experiment, Field, Outcome};
+use whyfinder_experiment::{Experiment, Outcome};
 use whyfinder_instrument::Report;
 use whyfinder_model::{OpenOptions, device_memory, device_named};
 use whyfinder_worker::{Event, JobId, Kept, MemoryBudget, Request, Worker, WorkerOptions};
@@ -69,27 +69,19 @@ pub(crate) fn measure(
     progress: &ProgressLine,
 ) -> Result<Arc<Outcome>, CommandError> {
     let interruption = Interruption::default();
-    measure_hearing(worker, experiment, progress, &interruption, &mut |_| Ok(()))
+    measure_hearing(worker, experiment, progress, &interruption, &mut |_| {})
 }
 
-/// What is heard of a run beside its progress.
-#[derive(Debug)]
-pub(crate) enum Heard<'a> {
-    /// Some of the fields that the result will have, before they are measured or after.
-    Fields(&'a [Field]),
-    Kept(&'a Kept),
-}
-
-/// The same; `hear` may end the run, and so may a signal.
+/// The same; `hear` is told what is kept of the run, and a signal ends it.
 ///
 /// # Errors
-/// As [`measure`], and what `hear` says; [`CommandError::Cancelled`] after a signal.
+/// As [`measure`]; [`CommandError::Cancelled`] after a signal.
 pub(crate) fn measure_hearing(
     worker: &Worker,
     experiment: Experiment,
     progress: &ProgressLine,
     interruption: &Interruption,
-    hear: &mut dyn FnMut(Heard<'_>) -> Result<(), CommandError>,
+    hear: &mut dyn FnMut(&Kept),
 ) -> Result<Arc<Outcome>, CommandError> {
     const JOB: JobId = JobId(1);
     worker.send(Request::Start {
@@ -119,17 +111,10 @@ pub(crate) fn measure_hearing(
             progress.progress(done);
             None
         }
-        Event::Report {
-            report: Report::Started { fields, .. },
-            ..
-        } => hear(Heard::Fields(&fields)).err().map(Err),
-        Event::Report {
-            report: Report::Field(field),
-            ..
-        } => hear(Heard::Fields(std::slice::from_ref(&field)))
-            .err()
-            .map(Err),
-        Event::Kept { kept, .. } => hear(Heard::Kept(&kept)).err().map(Err),
+        Event::Kept { kept, .. } => {
+            hear(&kept);
+            None
+        }
         Event::Finished { outcome, .. } => Some(Ok(outcome)),
         _ => None,
     })?

@@ -28,6 +28,7 @@ pub(crate) fn estimate(arguments: &arguments::Estimate) -> Result<(), CommandErr
         return say(json!({
             "bytes": estimate.bytes,
             "budget_bytes": estimate.budget_bytes,
+            "result_bytes": estimate.result_bytes,
             "fits": fits,
             "passes": estimate.passes,
             "passes_plain": estimate.passes_plain,
@@ -47,6 +48,10 @@ pub(crate) fn estimate(arguments: &arguments::Estimate) -> Result<(), CommandErr
     if estimate.seconds.is_nan() {
         return Ok(());
     }
+    say(format!(
+        "disk        up to {} for the result",
+        human_bytes(estimate.result_bytes)
+    ))?;
     say(format!(
         "work        {}",
         passes(estimate.passes, estimate.passes_plain)

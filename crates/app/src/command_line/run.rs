@@ -4,12 +4,12 @@ use std::time::Duration;
 use serde_json::Value;
 use whyfinder_experiment::outcome::{EffectCounts, ImageSummary, TokenProbability};
 use whyfinder_experiment::{
-    Experiment, Field, InstrumentSettings, Metric, Outcome, read_experiment, write_result,
+    Experiment, Field, InstrumentSettings, Metric, Outcome, partial, read_experiment, write_result,
 };
 use whyfinder_worker::Kept;
 
 use super::arguments::Run;
-use super::carry_out::{Heard, measure_hearing, worker_keeping};
+use super::carry_out::{measure_hearing, worker_keeping};
 use super::command_error::CommandError;
 use super::existing;
 use super::interruption::Interruption;
@@ -25,22 +25,18 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     let worker = worker_keeping(&arguments.settings.machine, Some(&arguments.out))?;
     let progress = ProgressLine::new(arguments.json);
     let mut kept_in = None;
-    let mut sizes = out_folder::Sizes::default();
     let interruption = Interruption::listen();
-    let measured = measure_hearing(
-        &worker,
-        experiment,
-        &progress,
-        &interruption,
-        &mut |heard| {
-            match heard {
-                Heard::Fields(fields) => sizes.check(&arguments.out, fields)?,
-                Heard::Kept(Kept::In(path)) => kept_in = Some(path.clone()),
-                Heard::Kept(news) => progress.note(&in_words(news)),
-            }
-            Ok(())
-        },
-    );
+    let measured =
+        measure_hearing(
+            &worker,
+            experiment,
+            &progress,
+            &interruption,
+            &mut |kept| match kept {
+                Kept::In(path) => kept_in = Some(path.clone()),
+                news => progress.note(&in_words(news)),
+            },
+        );
     drop(progress);
     let outcome = measured.map_err(|error| match (error, interruption.status()) {
         (CommandError::Cancelled, Some(status)) => interrupted(kept_in.as_deref(), status),
@@ -49,7 +45,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), CommandError> {
     write_result(&arguments.out, &outcome).map_err(CommandError::failed)?;
     if let Some(path) = kept_in {
         // Written only by runs that took long enough.
-        std::fs::remove_file(path).ok();
+        partial::remove(&path);
     }
     if arguments.json {
         return say(as_json(&arguments.out)?);
@@ -78,15 +74,33 @@ fn interrupted(kept_in: Option<&Path>, status: u8) -> CommandError {
 fn in_words(news: &Kept) -> String {
     match news {
         Kept::In(path) => format!("What is measured is kept in {}.", path.display()),
-        Kept::TakenUp { cells, seconds } => format!(
-            "Going on with a run that was interrupted: {cells} cells are there already, from {}.",
+        Kept::TakenUp {
+            cells,
+            parts,
+            seconds,
+        } => format!(
+            "Going on with a run that was interrupted: {} are there already, from {}.",
+            in_all(*cells, *parts),
             spoken(Duration::from_secs_f64(seconds.clamp(0.0, 1e9)))
         ),
         Kept::Other { path, why } => format!(
-            "A run {why} was interrupted here and is not mixed in: run it again to end it, or remove its file. Path: {}",
+            "A run {why} was interrupted here and is not mixed in: run it again to end it, or remove {}. Path: {}",
+            if partial::has_parts(path) {
+                "its file and the folder of that name"
+            } else {
+                "its file"
+            },
             path.display()
         ),
         Kept::Not(sentence) => sentence.clone(),
+    }
+}
+
+fn in_all(cells: usize, parts: usize) -> String {
+    match (cells, parts) {
+        (cells, 0) => format!("{cells} cells"),
+        (0, parts) => format!("{parts} parts"),
+        (cells, parts) => format!("{cells} cells and {parts} larger parts"),
     }
 }
 

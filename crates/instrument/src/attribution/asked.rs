@@ -15,7 +15,7 @@ use super::pixels::Pixels;
 use super::reading::{Reading, window};
 use crate::error::{InstrumentError, Result};
 use crate::image::eight_bit::{EightBit, unit};
-use crate::image::fields::{field_bytes, given};
+use crate::image::fields::{field_bytes, given, result_bytes};
 use crate::image::provenance;
 use crate::image::quality::psnr;
 use crate::image::scene::Scene;
@@ -23,7 +23,9 @@ use crate::image::whole_output::{Tiling, device_of, probe_seconds};
 use crate::measure::Cost;
 use crate::memory::Budget;
 use crate::pace::seconds_of;
-use crate::report::{CellTokens, MeasuredCell, Observer, Progress, Report, Stage};
+use crate::report::{
+    CellTokens, MeasuredCell, Observer, Progress, Report, Stage, VALUE_AND_MASK, sampled_bytes,
+};
 use crate::sums;
 
 /// A pass and the way back take this many passes.
@@ -177,12 +179,21 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Bytes of a result's arrays, at most: so many maps over the picture's pixels, some of them with errors and counts,
+    /// and the values of other fields.
+    pub(crate) fn result_bytes(&self, maps: usize, with_errors: usize, others: usize) -> u64 {
+        let pixels = self.picture.height * self.picture.width;
+        result_bytes(&self.scene)
+            + VALUE_AND_MASK * (maps * pixels + others) as u64
+            + sampled_bytes(0) * (with_errors * pixels) as u64
+    }
+
     /// What a run of `passes` passes to the region costs, of which `seconds` are those of all passes; the whole output
     /// comes on top.
     pub(crate) fn estimate(
         &self,
         passes: f64,
-        bytes: u64,
+        (bytes, result_bytes): (u64, u64),
         seconds: f64,
         budget: &Budget,
     ) -> Result<Cost> {
@@ -190,6 +201,7 @@ impl<'a> Asked<'a> {
         let tiling = Tiling::of(self.network(), &self.scene, held, budget)?;
         Ok(Cost {
             bytes,
+            result_bytes,
             passes: passes * self.share() + 1.0,
             passes_plain: passes + 1.0,
             seconds: seconds + tiling.flops * probe_seconds(self.network(), &self.scene)?,

@@ -61,6 +61,7 @@ pub(crate) fn measure(
     let began = Instant::now();
     let interventions = as_interventions(settings);
     let prepared = prepare(model, experiment, input, &interventions, budget)?;
+    observer.announce(prepared.result_bytes(&interventions))?;
     let Prepared { scene, grid, .. } = &prepared;
     let truth = prepared.truth()?;
     let output = prepared.tiling.run(&model.network, scene, observer)?;

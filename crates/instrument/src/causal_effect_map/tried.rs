@@ -9,6 +9,7 @@ use super::grid::{Block, Grid};
 use crate::error::{InstrumentError, Result};
 use crate::image::eight_bit::unit;
 use crate::image::fields::channel_axis;
+use crate::image::scene::Scene;
 
 /// The one block that is run.
 ///
@@ -23,6 +24,13 @@ pub(super) fn block_at(grid: &Grid, [row, column]: [usize; 2]) -> Result<&Block>
             grid.rows, grid.columns
         ))
     })
+}
+
+/// Values of the pictures of one block, at most.
+pub(super) fn values(scene: &Scene, grid: &Grid) -> usize {
+    let region = scene.region().pixels() * scene.input.channels;
+    // The patch, the region that it caused, and its quality, three times.
+    3 * (grid.patch_bytes() + region + 1)
 }
 
 /// Which of the effects are the largest, the one in the middle and the least; fewer where there are fewer.

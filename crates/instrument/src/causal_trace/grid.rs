@@ -4,10 +4,17 @@ use std::collections::BTreeMap;
 
 use whyfinder_experiment::{Axis, Field, TraceKind, TraceSettings};
 
-use crate::report::{CellTokens, MeasuredCell};
+use crate::report::{CellTokens, MeasuredCell, VALUE_AND_MASK, sampled_bytes};
 
 /// Most likely tokens kept for each cell.
 const RANKS: usize = 5;
+
+/// Bytes of the fields of `cells` cells in a result, with so many samples and other tokens beside each, at most.
+pub(super) fn result_bytes(cells: usize, samples: usize, tracked: usize) -> u64 {
+    // The effect and its estimate, two numbers per rank, and the tracked tokens; the effect has an error of its own too.
+    let values = VALUE_AND_MASK * (2 + 2 * RANKS + tracked) as u64;
+    cells as u64 * (values + sampled_bytes(samples) + 4)
+}
 
 /// The fields of one kind: the metric, and the tokens of each cell.
 pub(super) struct Grid {

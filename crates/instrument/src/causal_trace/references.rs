@@ -13,7 +13,7 @@ use crate::readout::{Gathered, Readout, top_of};
 use crate::reference_runs::ReferenceRuns;
 
 /// Tokens of the clean and of the corrupted run that are followed through all cells.
-const TRACKED: usize = 10;
+pub(super) const TRACKED: usize = 10;
 
 pub(super) fn readout(
     question: &Question,

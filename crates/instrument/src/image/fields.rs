@@ -5,6 +5,7 @@ use whyfinder_experiment::{Axis, Field};
 use super::eight_bit::{EightBit, unit};
 use super::scene::Scene;
 use crate::error::Result;
+use crate::report::VALUE_AND_MASK;
 
 /// Values `[height, width, channels]`, 0 to 1 (outputs may reach beyond), over y, x and channel.
 pub(crate) fn picture_field(
@@ -49,12 +50,19 @@ pub(crate) fn given(scene: &Scene) -> Result<Vec<Field>> {
     Ok(fields)
 }
 
+/// Bytes of the fields of a scene, `output` among them, in a result.
+pub(crate) fn result_bytes(scene: &Scene) -> u64 {
+    VALUE_AND_MASK * values(scene) as u64
+}
+
+fn values(scene: &Scene) -> usize {
+    let (height, width) = scene.output_size();
+    let output = height * width * scene.input.channels;
+    output + scene.input.values.len() + scene.truth.as_ref().map_or(0, |t| t.values.len())
+}
+
 /// Bytes of the fields of a scene, `output` among them, twice over (here and on their way to the observer), and of the
 /// input as the network takes it.
 pub(crate) fn field_bytes(scene: &Scene) -> u64 {
-    const VALUE_AND_MASK: u64 = 5;
-    let (height, width) = scene.output_size();
-    let output = height * width * scene.input.channels;
-    let given = scene.input.values.len() + scene.truth.as_ref().map_or(0, |t| t.values.len());
-    2 * VALUE_AND_MASK * (output + given) as u64 + 8 * scene.input.values.len() as u64
+    2 * result_bytes(scene) + 8 * scene.input.values.len() as u64
 }

@@ -7,7 +7,7 @@ use whyfinder_experiment::outcome::Summary;
 use whyfinder_experiment::{Experiment, Field, ImageInput, Metric, Outcome};
 use whyfinder_model::network::ImageModel;
 
-use super::fields::{field_bytes, given, picture_field};
+use super::fields::{field_bytes, given, picture_field, result_bytes};
 use super::provenance;
 use super::quality::psnr;
 use super::scene::Scene;
@@ -81,6 +81,7 @@ pub(crate) fn estimate(
     let tiling = Tiling::of(&model.network, &scene, field_bytes(&scene), budget)?;
     Ok(Cost {
         bytes: field_bytes(&scene) + tiling.bytes,
+        result_bytes: result_bytes(&scene),
         passes: 1.0,
         passes_plain: 1.0,
         seconds: tiling.flops * probe_seconds(&model.network, &scene)?,
@@ -105,6 +106,7 @@ pub(crate) fn measure(
         peak_bytes: model.card.bytes + field_bytes(&scene) + tiling.bytes,
         ..Summary::default()
     };
+    observer.announce(result_bytes(&scene))?;
     let mut fields = given(&scene)?;
     observer.report(Report::Started {
         fields: fields.clone(),

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use whyfinder_model::network::{Network, Rect, forward, forward_region, region_cost};
+use whyfinder_model::network::{Network, Rect, forward, region_cost};
 
 use super::eight_bit::EightBit;
+use super::node_by_node::{OutputAlone, node_by_node};
 use super::restore::Output;
 use super::scene::Scene;
+use super::tile_by_tile::tile_by_tile;
 use crate::error::{InstrumentError, Result};
 use crate::memory::Budget;
-use crate::pace::Pace;
-use crate::report::{Observer, Progress, Report};
-use crate::watch::Watch;
+use crate::report::Observer;
 
 /// Tiles smaller than this are mostly margin.
 const SMALLEST_TILE: usize = 16;
@@ -82,40 +82,14 @@ impl Tiling {
         observer: &mut dyn Observer,
     ) -> Result<Output> {
         let (height, width) = scene.output_size();
-        let input = scene.input.tensor(&device_of(network))?;
-        let noise = scene.noise();
         let channels = scene.input.channels;
         let values = match self.tiles.as_slice() {
             [_] => {
-                let mut watch = Watch::new(observer);
-                let output = forward(network, &input, noise, &mut watch);
-                to_host(&watch.settle(output)?)?
+                let input = scene.input.tensor(&device_of(network))?;
+                let noise = scene.noise();
+                to_host(&node_by_node(network, &input, noise, &OutputAlone, observer)?.0)?
             }
-            tiles => {
-                let mut values = vec![0.0; height * width * channels];
-                let mut pace = Pace::default();
-                for (done, tile) in tiles.iter().enumerate() {
-                    let began = Instant::now();
-                    let part = to_host(&forward_region(network, &input, noise, tile)?)?;
-                    let stride = tile.width() * channels;
-                    for (row, part) in tile.rows.clone().zip(part.chunks_exact(stride)) {
-                        let first = (row * width + tile.columns.start) * channels;
-                        values[first..first + stride].copy_from_slice(part);
-                    }
-                    // Tiles cost alike.
-                    pace.measured(1.0, began.elapsed());
-                    let left = tiles.len() - done - 1;
-                    observer.report(Report::Progress(Progress {
-                        done: done + 1,
-                        total: tiles.len(),
-                        seconds_left: pace.seconds(left as f64),
-                    }));
-                    if observer.cancelled() {
-                        return Err(InstrumentError::Cancelled);
-                    }
-                }
-                values
-            }
+            tiles => tile_by_tile(network, scene, tiles, observer)?,
         };
         if values.iter().any(|v| !v.is_finite()) {
             return Err(InstrumentError::unfit(
