@@ -166,6 +166,12 @@ impl Fonts {
         }
     }
 
+    /// Those of a test.
+    #[cfg(test)]
+    pub(crate) fn of(database: fontdb::Database, family: &str) -> Self {
+        Self::with(&Arc::new(database), family, "sans-serif")
+    }
+
     pub(crate) fn database(&self) -> &fontdb::Database {
         &self.database
     }
@@ -250,26 +256,31 @@ impl Fonts {
         found.flatten().unwrap_or(0.0)
     }
 
-    /// Attributes of an SVG text.
-    pub(crate) fn attributes(&self, face: Face) -> String {
-        let quote = |name: &str| svg::escaped(&name.replace('\'', ""));
-        match face {
-            Face::Plain => format!(
-                "font-family=\"'{}', {}\"",
-                quote(&self.family),
-                self.instead
-            ),
-            Face::Bold => format!(
-                "font-family=\"'{}', {}\" font-weight=\"600\"",
-                quote(&self.family),
-                self.instead
-            ),
-            Face::Marks => "font-family=\"'Inter', sans-serif\"".into(),
-            Face::Mono => "font-family=\"'JetBrains Mono', monospace\"".into(),
-            Face::MonoBold => {
-                "font-family=\"'JetBrains Mono', monospace\" font-weight=\"600\"".into()
-            }
-        }
+    /// The first family of a face.
+    pub(crate) fn family_of(&self, font: fontdb::ID) -> Option<String> {
+        let face = self.database.face(font)?;
+        face.families.first().map(|(name, _)| name.clone())
+    }
+
+    /// Attributes of an SVG text; `stand_ins` are the families that it takes other signs from.
+    pub(crate) fn attributes(&self, face: Face, stand_ins: &[String]) -> String {
+        let (family, instead, weight) = match face {
+            Face::Plain => (self.family.as_str(), self.instead, 400),
+            Face::Bold => (self.family.as_str(), self.instead, 600),
+            Face::Marks => ("Inter", "sans-serif", 400),
+            Face::Mono => ("JetBrains Mono", "monospace", 400),
+            Face::MonoBold => ("JetBrains Mono", "monospace", 600),
+        };
+        let quote = |name: &str| format!("'{}', ", svg::escaped(&name.replace('\'', "")));
+        let names: String = std::iter::once(family)
+            .chain(stand_ins.iter().map(String::as_str))
+            .map(quote)
+            .collect();
+        let weight = match weight {
+            400 => String::new(),
+            weight => format!(" font-weight=\"{weight}\""),
+        };
+        format!("font-family=\"{names}{instead}\"{weight}")
     }
 
     /// How far a line of text moves what follows it, set in the runs that it is drawn in.

@@ -9,7 +9,8 @@ use whyfinder_paint::Colour;
 use crate::fonts::Fonts;
 use crate::runs::runs;
 use crate::scene::{Anchor, Face, Scene, Shape, Stroke, Text, TextLook};
-use crate::{FigureError, raster, svg_fonts};
+use crate::svg_fonts::{self, SvgFonts};
+use crate::{FigureError, raster};
 
 /// The whole document. `title` is read aloud by screen readers; `origin` is kept as metadata; with `embedded` the parts
 /// of the figure's own fonts that it uses are inside.
@@ -23,11 +24,11 @@ pub(crate) fn document(
     origin: &str,
     embedded: bool,
 ) -> Result<String, FigureError> {
-    let rules = match embedded {
-        true => svg_fonts::rules(scene, fonts),
-        false => String::new(),
+    let of_texts = match embedded {
+        true => svg_fonts::fonts_of(scene, fonts),
+        false => SvgFonts::default(),
     };
-    let style = match rules.as_str() {
+    let style = match of_texts.rules.as_str() {
         "" => String::new(),
         rules => format!("<style>\n{rules}</style>\n"),
     };
@@ -40,10 +41,17 @@ pub(crate) fn document(
             height: scene.height,
             fill: ground,
         };
-        shape(&mut body, fonts, &ground)?;
+        shape(&mut body, fonts, &ground, &[])?;
     }
+    let mut stand_ins = of_texts.stand_ins.iter();
     for s in &scene.shapes {
-        shape(&mut body, fonts, s)?;
+        let of_text = matches!(s, Shape::Text(_)).then(|| stand_ins.next());
+        shape(
+            &mut body,
+            fonts,
+            s,
+            of_text.flatten().map_or(&[], Vec::as_slice),
+        )?;
     }
     let millimetres = |points: f32| Coordinate(points * 25.4 / 72.0);
     Ok(format!(
@@ -61,7 +69,13 @@ pub(crate) fn document(
     ))
 }
 
-fn shape(body: &mut String, fonts: &Fonts, shape: &Shape) -> Result<(), FigureError> {
+/// `stand_ins`: families of the system that the shape's text takes signs from.
+fn shape(
+    body: &mut String,
+    fonts: &Fonts,
+    shape: &Shape,
+    stand_ins: &[String],
+) -> Result<(), FigureError> {
     // Writing to a string cannot fail.
     let _ = match shape {
         Shape::Rect {
@@ -120,7 +134,10 @@ fn shape(body: &mut String, fonts: &Fonts, shape: &Shape) -> Result<(), FigureEr
                 stroked(*stroke)
             )
         }
-        Shape::Text(text) => writeln!(body, "{}", text_element(fonts, text, None)),
+        Shape::Text(text) => {
+            let content = marked(fonts, text, stand_ins);
+            writeln!(body, "{}", element(fonts, text, None, stand_ins, &content))
+        }
         Shape::Image {
             x,
             y,
@@ -166,15 +183,21 @@ fn stroked(stroke: Stroke) -> String {
 
 /// One line of text as an element.
 pub(crate) fn text_element(fonts: &Fonts, text: &Text, id: Option<&str>) -> String {
-    element(fonts, text, id, &marked(fonts, text))
+    element(fonts, text, id, &[], &marked(fonts, text, &[]))
 }
 
 /// As [`text_element`], in one run.
 pub(crate) fn plain_text_element(fonts: &Fonts, text: &Text) -> String {
-    element(fonts, text, None, &escaped(&text.text))
+    element(fonts, text, None, &[], &escaped(&text.text))
 }
 
-fn element(fonts: &Fonts, text: &Text, id: Option<&str>, content: &str) -> String {
+fn element(
+    fonts: &Fonts,
+    text: &Text,
+    id: Option<&str>,
+    stand_ins: &[String],
+    content: &str,
+) -> String {
     let Text { x, y, look, .. } = text;
     let anchor = match look.anchor {
         Anchor::Start => "",
@@ -196,14 +219,14 @@ fn element(fonts: &Fonts, text: &Text, id: Option<&str>, content: &str) -> Strin
         r#"<text{id} x="{}" y="{}" {} font-size="{}"{}{anchor}{turn} xml:space="preserve">{content}</text>"#,
         Coordinate(*x),
         Coordinate(*y),
-        fonts.attributes(look.face),
+        fonts.attributes(look.face, stand_ins),
         Coordinate(look.size),
         painted("fill", look.colour),
     )
 }
 
 /// The text in its runs, each with its own place where there is more than one.
-fn marked(fonts: &Fonts, line: &Text) -> String {
+fn marked(fonts: &Fonts, line: &Text, stand_ins: &[String]) -> String {
     let Text { x, look, text, .. } = line;
     let runs = runs(fonts, text, look.face);
     if let [(face, run)] = runs.as_slice()
@@ -228,7 +251,7 @@ fn marked(fonts: &Fonts, line: &Text) -> String {
             content,
             r#"<tspan x="{}" text-anchor="start" {}>{}</tspan>"#,
             Coordinate(left),
-            fonts.attributes(*face),
+            fonts.attributes(*face, stand_ins),
             escaped(run)
         );
         left += width;

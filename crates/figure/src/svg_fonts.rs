@@ -1,6 +1,7 @@
-//! The parts of the figure's own fonts that an SVG uses, inside the SVG, so that a browser shows what the preview shows.
+//! The parts of fonts that an SVG uses, inside the SVG, so that a browser shows what the preview shows.
 //!
-//! Typefaces of the system are only named: whoever looks has their like or not, and licences differ.
+//! Typefaces of the system are inside too, but for those whose licence forbids it and those that join letters or move
+//! marks: without the rules for that their letters would fall apart. These are only named.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,16 +28,35 @@ struct Used {
     glyphs: BTreeMap<char, u16>,
     /// How far the second of two characters is moved, in the font's units.
     kerning: BTreeMap<(char, char), i16>,
+    /// Glyphs stand that no character has by itself.
+    shaped: bool,
 }
 
-/// `@font-face` rules for the figure's own faces; those that cannot be taken apart are left to their names.
-pub(crate) fn rules(scene: &Scene, fonts: &Fonts) -> String {
+/// What an SVG says of its fonts.
+#[derive(Debug, Default)]
+pub(crate) struct SvgFonts {
+    /// `@font-face` rules; faces that cannot be taken apart are left to their names.
+    pub(crate) rules: String,
+    /// For each text of the scene, the families of the system that stand in.
+    pub(crate) stand_ins: Vec<Vec<String>>,
+    /// Families of the system that are not inside.
+    pub(crate) only_named: Vec<String>,
+}
+
+pub(crate) fn fonts_of(scene: &Scene, fonts: &Fonts) -> SvgFonts {
     let texts = scene.texts();
     let mut faces: Vec<(fontdb::ID, Used)> = Vec::new();
+    let mut stand_ins = Vec::new();
     for line in typeset::glyphs(fonts, &texts) {
         take(fonts, &line, &mut faces);
+        let mut families: Vec<String> = Vec::new();
+        for glyph in line.iter().filter(|glyph| !fonts.is_own(glyph.font)) {
+            let family = fonts.family_of(glyph.font);
+            families.extend(family.filter(|family| !families.contains(family)));
+        }
+        stand_ins.push(families);
     }
-    let mut rules = String::new();
+    let (mut rules, mut only_named) = (String::new(), Vec::new());
     for (id, used) in &faces {
         let Some(face) = fonts.database().face(*id) else {
             continue;
@@ -44,8 +64,15 @@ pub(crate) fn rules(scene: &Scene, fonts: &Fonts) -> String {
         let Some((family, _)) = face.families.first() else {
             continue;
         };
-        let subset = |data: &[u8], index| subset(data, index, used);
+        let is_own = fonts.is_own(*id);
+        let subset = |data: &[u8], index| {
+            let may = is_own || !used.shaped && may_be_embedded(data, index);
+            may.then(|| subset(data, index, used))?
+        };
         let Some(bytes) = fonts.database().with_face_data(*id, subset).flatten() else {
+            if !is_own && !only_named.contains(family) {
+                only_named.push(family.clone());
+            }
             continue;
         };
         let alone = fonts
@@ -72,7 +99,24 @@ pub(crate) fn rules(scene: &Scene, fonts: &Fonts) -> String {
             BASE64.encode(bytes)
         );
     }
-    rules
+    SvgFonts {
+        rules,
+        stand_ins,
+        only_named,
+    }
+}
+
+/// Whether a font says that parts of it may be put into documents that can be edited (`fsType` of the OpenType
+/// specification's `OS/2`).
+fn may_be_embedded(data: &[u8], index: u32) -> bool {
+    const USAGE: u16 = 0x000f;
+    const EDITABLE: u16 = 0x0008;
+    const NO_PARTS: u16 = 0x0100;
+    const BITMAPS_ONLY: u16 = 0x0200;
+    let kind = FontRef::from_index(data, index).and_then(|font| Ok(font.os2()?.fs_type()));
+    kind.is_ok_and(|kind| {
+        [0, EDITABLE].contains(&(kind & USAGE)) && kind & (NO_PARTS | BITMAPS_ONLY) == 0
+    })
 }
 
 /// Notes the glyphs of one line.
@@ -82,16 +126,15 @@ fn take(fonts: &Fonts, line: &[PlacedGlyph], faces: &mut Vec<(fontdb::ID, Used)>
         signs.next().filter(|_| signs.next().is_none())
     };
     for (i, glyph) in line.iter().enumerate() {
-        if !fonts.is_own(glyph.font) {
-            continue;
-        }
         let place = faces.iter().position(|(id, _)| *id == glyph.font);
         let place = place.unwrap_or_else(|| {
             faces.push((glyph.font, Used::default()));
             faces.len() - 1
         });
         let used = &mut faces[place].1;
+        let is_own = fonts.is_own(glyph.font);
         let Some(sign) = one(glyph) else {
+            used.shaped = true;
             // Several letters in one glyph are shown one by one.
             for sign in glyph.text.chars() {
                 if let Some(id) = fonts.glyph_of(glyph.font, sign) {
@@ -101,6 +144,10 @@ fn take(fonts: &Fonts, line: &[PlacedGlyph], faces: &mut Vec<(fontdb::ID, Used)>
             continue;
         };
         used.glyphs.entry(sign).or_insert(glyph.id);
+        if !is_own {
+            used.shaped |= fonts.glyph_of(glyph.font, sign) != Some(glyph.id);
+            continue;
+        }
         let next = line.get(i + 1).filter(|next| next.font == glyph.font);
         let Some((next, second)) = next.and_then(|next| Some((next, one(next)?))) else {
             continue;
@@ -332,6 +379,68 @@ mod tests {
             let apart = apart.filter(|(a, b)| a.abs_diff(**b) > 40).count();
             let share = apart as f32 / expected.data().len() as f32;
             assert!(share < 2e-3, "{name}: {share} of the picture differs");
+        }
+    }
+
+    /// Inter with one typeface of the system behind it, whose file may say what may be done with it.
+    fn with_one_of_the_system(folder: &std::path::Path, kind: u16) -> Fonts {
+        let file = |name: &str| {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/fonts/");
+            std::fs::read(format!("{folder}{name}")).expect("bundled")
+        };
+        let mut database = fontdb::Database::new();
+        database.load_font_data(file("Inter-Regular.otf"));
+        let mut bytes = file("JetBrainsMono-Regular.ttf");
+        let font = FontRef::new(&bytes).expect("a font");
+        let records = font.table_directory().table_records();
+        let record = records.iter().find(|r| r.tag() == Tag::new(b"OS/2"));
+        let at = record.expect("it has one").offset() as usize + 8;
+        bytes[at..at + 2].copy_from_slice(&kind.to_be_bytes());
+        let path = folder.join("system.ttf");
+        std::fs::write(&path, bytes).expect("writes");
+        database.load_font_file(&path).expect("a font");
+        Fonts::of(database, "Inter")
+    }
+
+    fn only(text: &str) -> Scene {
+        Scene {
+            shapes: vec![Shape::Text(Text {
+                x: 10.0,
+                y: 20.0,
+                look: TextLook::new(Face::Plain, 12.0, INK),
+                text: text.into(),
+            })],
+            ..scene()
+        }
+    }
+
+    #[test]
+    fn a_typeface_of_the_system_is_inside_where_it_may_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A sign that Inter lacks, as it is and where two become another glyph.
+        for (kind, text, inside_too) in [
+            (0x0000, "box \u{256c}", true),
+            (0x0008, "box \u{256c}", true),
+            (0x0002, "box \u{256c}", false),
+            (0x0004, "box \u{256c}", false),
+            (0x0100, "box \u{256c}", false),
+            (0x0208, "box \u{256c}", false),
+        ] {
+            let fonts = with_one_of_the_system(folder.path(), kind);
+            let scene = only(text);
+            let found = fonts_of(&scene, &fonts);
+            assert_eq!(found.stand_ins, [["JetBrains Mono".to_string()]]);
+            assert_eq!(found.only_named.is_empty(), inside_too, "{kind:#x}");
+            let document = svg::document(&scene, &fonts, "", "", true).expect("written");
+            assert!(
+                document.contains("'Inter', 'JetBrains Mono', "),
+                "{document:.2000}"
+            );
+            let has = inside(&document);
+            let signs = has
+                .faces()
+                .filter(|face| crate::fallback::has(&has, face.id, '\u{256c}'));
+            assert_eq!(signs.count(), usize::from(inside_too), "{kind:#x}");
         }
     }
 }
