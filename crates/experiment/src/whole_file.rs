@@ -113,5 +113,6 @@ mod tests {
             "{message}"
         );
         assert!(message.contains("a.txt"), "{message}");
+        assert!(message.contains("a file stands where"), "{message}");
     }
 }
