@@ -57,9 +57,9 @@ pub(crate) fn atlas(outcome: &Outcome, theme: Theme) -> Result<Option<Drawing>, 
 /// One head, of all tokens or of some.
 pub(crate) fn head(
     outcome: &Outcome,
-    layer: usize,
-    head: usize,
+    [layer, head]: [usize; 2],
     tokens: Option<[usize; 2]>,
+    shown: Option<Part>,
     theme: Theme,
 ) -> Result<Option<Drawing>, FigureError> {
     let record = outcome.attention.iter().find(|r| r.layer == layer);
@@ -97,7 +97,8 @@ pub(crate) fn head(
     let (queries, keys) = (map.shape().height, map.shape().width);
     let rows = labels("query", queries);
     let mut details = vec![];
-    if let Some(text) = strongest_words(&map, &rows.texts) {
+    let ends = tokens.is_none_or(|[_, end]| end == outcome.summary.tokens.len());
+    if let Some(text) = strongest_words(&map, &rows.texts, shown, first == 0, ends) {
         details.push(text);
     }
     Ok(Some(Drawing {
@@ -252,17 +253,39 @@ fn telling_keys(keys: usize) -> std::ops::Range<usize> {
     if keys >= 3 { 1..keys - 1 } else { 0..keys }
 }
 
-fn strongest_words(map: &MapArray, tokens: &[String]) -> Option<String> {
+/// What the last query that is shown attends to most, apart from the first token, which draws attention without meaning,
+/// and itself. `begins`, `ends`: the map's first and last tokens are the prompt's.
+fn strongest_words(
+    map: &MapArray,
+    tokens: &[String],
+    shown: Option<Part>,
+    begins: bool,
+    ends: bool,
+) -> Option<String> {
     let (queries, keys) = (map.shape().height, map.shape().width);
-    let last = queries.checked_sub(1)?;
-    let (key, weight) = telling_keys(keys)
-        .filter_map(|key| match map.state(last * keys + key) {
+    let shown = shown.unwrap_or(Part {
+        rows: [0, queries],
+        columns: [0, keys],
+    });
+    let query = shown.rows[1].min(queries).checked_sub(1)?;
+    let [from, to] = [shown.columns[0], shown.columns[1].min(keys)];
+    let (key, weight) = (from..to)
+        .filter(|&key| key != query && !(begins && key == 0))
+        .filter_map(|key| match map.state(query * keys + key) {
             CellState::Value(v) => Some((key, v)),
             _ => None,
         })
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let who = match ends && query + 1 == queries {
+        true => "the last token",
+        false => tokens.get(query)?,
+    };
+    let among = match begins && from == 0 && to > query {
+        true => "",
+        false => " of these",
+    };
     Some(format!(
-        "the last token attends most to {}, {}",
+        "{who} attends most to {}{among}, {}",
         tokens.get(key)?,
         numbers::number(weight)
     ))

@@ -21,6 +21,9 @@ pub(crate) fn over(
         return Ok(None);
     };
     let ground = ground(outcome, field, [rows, columns]);
+    if let ("reachable", Some((below, cell))) = (field.name.as_str(), &ground) {
+        return Ok(Some(theoretical_field(outcome, field, below, *cell)?));
+    }
     let signed = is_signed(field);
     let map = map_of(field, signed.then_some(0.0))?;
     let extent = extent(field, outcome);
@@ -33,6 +36,14 @@ pub(crate) fn over(
         }
     };
     let range = map.range();
+    let style = MapStyle {
+        // A score that every mask has some of would drown what differs.
+        low: match field.name == "saliency" && range.low < extent {
+            true => range.low,
+            false => style.low,
+        },
+        ..style
+    };
     let is_effect = field.name.starts_with("effect");
     let (title, name) = names(outcome, field);
     let polarity = match (is_effect, signed) {
@@ -201,14 +212,89 @@ fn names(outcome: &Outcome, field: &Field) -> (String, String) {
             "Gradient times input",
             "sum over colours of gradient × input",
         ),
-        "saliency" => said("RISE", "mean score of the masks that show a pixel"),
+        "attribution.image" => said(
+            "Receptive field in this picture",
+            "how strongly a pixel of this picture can move the region",
+        ),
+        "saliency" => said(
+            "RISE, not centred",
+            "mean score of the masks that show a pixel",
+        ),
         "reachable" => said("Theoretical field", "1 where the region can be reached"),
         name => match name.strip_prefix("map.") {
-            Some(map) => (map.replace('-', " "), "what was ranked".into()),
+            Some(map) => (
+                format!("{}, by block", ranked_name(map)),
+                "what blocks are ranked by".into(),
+            ),
             None if outcome.summary.metric.is_empty() => (name.to_string(), name.to_string()),
             None => (name.to_string(), outcome.summary.metric.replace('-', " ")),
         },
     }
+}
+
+/// A map that blocks are ranked by: an instrument's name, or a file.
+pub(crate) fn ranked_name(map: &str) -> String {
+    match map {
+        "causal-effect-map" => "Causal effect map".into(),
+        "lam" => "LAM".into(),
+        "gradient" => "Gradient".into(),
+        "integrated-gradients" => "Integrated gradients".into(),
+        "occlusion" => "Occlusion".into(),
+        "rise" => "RISE".into(),
+        map => map.into(),
+    }
+}
+
+/// The picture in its colours where it can reach the region, pale where it cannot.
+fn theoretical_field(
+    outcome: &Outcome,
+    field: &Field,
+    below: &Image,
+    cell: [f32; 2],
+) -> Result<Drawing, FigureError> {
+    let columns = field.axes[1].len();
+    let reach: Vec<bool> = field.values.iter().map(|v| *v > 0.5).collect();
+    let mut picture = picture::paled(below);
+    for (i, pixel) in picture.pixels.iter_mut().enumerate() {
+        let [y, x] = [i / below.width as usize, i % below.width as usize];
+        let row = (y as f32 / cell[0]) as usize;
+        let column = ((x as f32 / cell[1]) as usize).min(columns.max(1) - 1);
+        if reach.get(row * columns + column) == Some(&true) {
+            *pixel = below.pixels[i];
+        }
+    }
+    let reached = reach.iter().filter(|r| **r).count();
+    let cells = match field.axes[0].name.as_str() {
+        "row" => "blocks",
+        _ => "pixels",
+    };
+    Ok(Drawing {
+        title: "Theoretical field".into(),
+        details: vec![match reached == reach.len() {
+            true => format!("all {reached} {cells} can reach the region"),
+            false => format!(
+                "in colour: the {reached} of {} {cells} that can reach the region",
+                reach.len()
+            ),
+        }],
+        content: Content::Over(Over {
+            region: region(outcome, below),
+            picture,
+            cells: Some(Grid {
+                rows: Labels::of(&field.axes[0]),
+                columns: Labels::of(&field.axes[1]),
+                map: map_of(field, None)?,
+                errors: None,
+                counts: None,
+                square: true,
+            }),
+            origin: [0.0; 2],
+            cell,
+            reach: Some(reach).filter(|r| r.contains(&false)),
+        }),
+        scale: None,
+        hatched: None,
+    })
 }
 
 fn attribution_measure(outcome: &Outcome) -> String {

@@ -3,6 +3,7 @@
 use whyfinder_experiment::Outcome;
 use whyfinder_paint::Theme;
 
+use crate::draw_image::ranked_name;
 use crate::drawing::{Content, Drawing, Lines, Series, Share, Shares};
 use crate::numbers;
 
@@ -18,12 +19,10 @@ pub(crate) fn curves(outcome: &Outcome, name: &str) -> Option<Drawing> {
             let area = outcome.summary.reference.get(&format!("{name}.{label}"));
             Series {
                 name: match area {
-                    Some(area) => format!(
-                        "{}, area {}",
-                        label.replace('-', " "),
-                        numbers::number(*area)
-                    ),
-                    None => label.replace('-', " "),
+                    Some(area) => {
+                        format!("{}, area {}", ranked_name(&label), numbers::number(*area))
+                    }
+                    None => ranked_name(&label),
                 },
                 values: field.values[map * shares..(map + 1) * shares].to_vec(),
                 errors: None,

@@ -6,12 +6,14 @@ use whyfinder_paint::{Image, Theme};
 use crate::description::{Description, Panel, Part};
 use crate::drawing::{Content, DIFFERENCE, Drawing, Polarity};
 use crate::fonts::Fonts;
+use crate::format::Format;
 use crate::origin::Origin;
-use crate::scene::Scene;
+use crate::runs::runs;
+use crate::scene::{Face, Scene, Text};
 use crate::view::{View, is_curve, views_of};
 use crate::{
     FigureError, crop, draw_attention, draw_image, draw_scores, draw_trace, draw_window_attention,
-    layout, pdf, pgfplots, raster, svg, tables,
+    layout, pdf, pgfplots, raster, svg, svg_fonts, tables,
 };
 
 /// A result that a figure shows.
@@ -28,7 +30,6 @@ pub struct Figure {
     drawings: Vec<Drawing>,
     description: Description,
     heading: String,
-    pieces: Vec<String>,
     scene: Scene,
     fonts: Fonts,
     origin: Origin,
@@ -73,7 +74,6 @@ impl Figure {
             drawings,
             description: description.clone(),
             heading,
-            pieces,
             scene,
             fonts,
             notices,
@@ -88,6 +88,32 @@ impl Figure {
     /// What the person should know about the figure.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// Whether any text has signs that the figure's own typefaces lack.
+    fn has_stand_ins(&self) -> bool {
+        let lacks = |(face, run): &(Face, String)| run.chars().any(|c| !self.fonts.has(*face, c));
+        let texts = self.scene.texts();
+        let mut runs = texts
+            .iter()
+            .flat_map(|text| runs(&self.fonts, &text.text, text.look.face));
+        runs.any(|run| lacks(&run))
+    }
+
+    /// As [`Figure::notices`], with what concerns one format.
+    pub fn notices_of(&self, format: Format) -> Vec<String> {
+        let mut notices = self.notices.clone();
+        if format == Format::Svg && self.has_stand_ins() {
+            let named = svg_fonts::fonts_of(&self.scene, &self.fonts).only_named;
+            if !named.is_empty() {
+                notices.push(format!(
+                    "The SVG names {} but does not hold it, for it joins letters or its licence forbids it: elsewhere \
+                     the text may look otherwise. A PDF holds it.",
+                    named.join(", ")
+                ));
+            }
+        }
+        notices
     }
 
     pub fn drawings(&self) -> &[Drawing] {
@@ -178,8 +204,13 @@ impl Figure {
         &self.scene
     }
 
-    pub(crate) fn heading(&self) -> (&str, &[String]) {
-        (&self.heading, &self.pieces)
+    pub(crate) fn heading(&self) -> &str {
+        &self.heading
+    }
+
+    /// How wide a line of its text is drawn, points.
+    pub(crate) fn width_of(&self, line: &Text) -> f32 {
+        self.fonts.width(&line.text, line.look)
     }
 
     /// What a screen reader says.
@@ -261,9 +292,14 @@ fn drawing(
 ) -> Result<Drawing, FigureError> {
     let source = sources[panel.source];
     let (shown, part) = draw_attention::part_of_record(source.outcome, &panel.view, panel.part);
+    let shown = Panel {
+        view: shown,
+        part,
+        ..panel.clone()
+    };
     let mut made = match panel.minus {
         Some(other) => difference(source, sources[other], panel, theme)?,
-        None => view(source.outcome, &shown, panel, theme)?,
+        None => view(source.outcome, &shown, theme)?,
     };
     if let Some(title) = &panel.title {
         made.title.clone_from(title);
@@ -289,20 +325,15 @@ fn drawing(
     Ok(made)
 }
 
-/// What a panel draws of one result; `view` is its own, or the part of it that is kept.
-fn view(
-    outcome: &Outcome,
-    view: &View,
-    panel: &Panel,
-    theme: Theme,
-) -> Result<Drawing, FigureError> {
-    let made = match view {
+/// What a panel draws of one result, before it is cut to its part.
+fn view(outcome: &Outcome, panel: &Panel, theme: Theme) -> Result<Drawing, FigureError> {
+    let made = match &panel.view {
         View::Atlas => draw_attention::atlas(outcome, theme)?,
         View::Head {
             layer,
             head,
             tokens,
-        } => draw_attention::head(outcome, *layer, *head, *tokens, theme)?,
+        } => draw_attention::head(outcome, [*layer, *head], *tokens, panel.part, theme)?,
         View::Predictions => draw_attention::predictions(outcome),
         View::Counts => draw_scores::counts(outcome, panel.inverted, theme),
         View::Lines(name) => outcome
@@ -319,7 +350,7 @@ fn view(
             None => None,
         },
     };
-    made.ok_or_else(|| nothing(outcome, view))
+    made.ok_or_else(|| nothing(outcome, &panel.view))
 }
 
 fn field_view(
@@ -391,7 +422,7 @@ fn difference(
             .extend(source.outcome.field(picture).cloned());
     }
     outcome.fields.push(field);
-    let mut made = view(&outcome, &panel.view, panel, theme)?;
+    let mut made = view(&outcome, panel, theme)?;
     made.title = format!("{} − {}", source.name, other.name);
     made.details = vec![errors.to_string()];
     if let Some(scale) = &mut made.scale {

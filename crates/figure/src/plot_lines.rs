@@ -20,6 +20,8 @@ const COLOURS: [Colour; 7] = [
 /// Lines are told apart without colour too.
 const DASHES: [[f32; 2]; 4] = [[0.0, 0.0], [4.0, 1.5], [1.2, 1.2], [6.0, 2.5]];
 const HEIGHT: f32 = 0.66;
+/// About so many levels are labelled.
+pub(crate) const LEVELS: usize = 5;
 
 pub(crate) fn colour(index: usize) -> Colour {
     COLOURS[index % COLOURS.len()]
@@ -30,7 +32,7 @@ pub(crate) fn dash(index: usize) -> [f32; 2] {
 }
 
 pub(crate) fn left(pen: &Pen<'_>, lines: &Lines) -> f32 {
-    let ticks = ticks(range(lines), 5);
+    let ticks = ticks(range(lines), LEVELS);
     let widest = ticks
         .iter()
         .map(|t| pen.width(&t.1, pen.muted()))
@@ -67,7 +69,7 @@ pub(crate) fn draw(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32
     let across = |value: f32| x + (value - first) / (last - first).max(1e-9) * width;
     let down = |value: f32| y + height - (value - low) / (high - low).max(1e-12) * height;
     let rule = Stroke::new(pen.theme.line(), HAIRLINE);
-    for (value, text) in ticks([low, high], 5) {
+    for (value, text) in ticks([low, high], LEVELS) {
         pen.segments(vec![[[x, down(value)], [x + width, down(value)]]], rule);
         let look = pen.muted().anchored(Anchor::End);
         pen.text(x - APART, down(value) + pen.small() * 0.35, look, &text);
@@ -99,7 +101,7 @@ pub(crate) fn draw(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32
         }
     }
     pen.line(vec![[x, y], [x, y + height], [x + width, y + height]], axis);
-    references(pen, lines, [x, y, width, height]);
+    references(pen, lines, [x, y, width, height], &down);
     pen.side_name(
         x - left + pen.small() * 0.95,
         y + height / 2.0,
@@ -195,56 +197,26 @@ fn band(
 }
 
 /// Dashed levels with their names at the right, kept apart.
-fn references(pen: &mut Pen<'_>, lines: &Lines, [x, y, width, height]: [f32; 4]) {
+fn references(
+    pen: &mut Pen<'_>,
+    lines: &Lines,
+    [x, y, width, height]: [f32; 4],
+    down: &dyn Fn(f32) -> f32,
+) {
     let stroke = Stroke::new(pen.theme.muted(), 0.6).dashed(1.5, 1.5);
-    for level in levels(lines, height, pen.small()) {
-        let at = y + level.at;
+    let mut levels: Vec<(f32, &str)> = Vec::new();
+    for (name, value) in &lines.references {
+        let at = down(*value);
         pen.segments(vec![[[x, at], [x + width, at]]], stroke);
-        let baseline = y + level.name_at + pen.small() * 0.35;
-        pen.text(x + width + APART, baseline, pen.muted(), level.name);
+        levels.push((at, name));
     }
-}
-
-/// A level with its name.
-pub(crate) struct Level<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) value: f32,
-    /// Below the plot's upper edge, points.
-    at: f32,
-    /// The middle of the name there, which makes room for other names.
-    name_at: f32,
-}
-
-impl Level<'_> {
-    /// How far the name stands below its level, points.
-    pub(crate) fn name_below(&self) -> f32 {
-        self.name_at - self.at
+    levels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let wanted: Vec<f32> = levels.iter().map(|level| level.0).collect();
+    let places = apart(&wanted, pen.small() * 1.1, [y, y + height]);
+    for ((_, name), at) in levels.iter().zip(places) {
+        let baseline = at + pen.small() * 0.35;
+        pen.text(x + width + APART, baseline, pen.muted(), name);
     }
-}
-
-/// Levels from the highest to the lowest, in a plot of this height whose names are of this size, points.
-pub(crate) fn levels(lines: &Lines, height: f32, size: f32) -> Vec<Level<'_>> {
-    let [low, high] = range(lines);
-    let mut levels: Vec<Level<'_>> = lines
-        .references
-        .iter()
-        .map(|(name, value)| {
-            let at = height * (high - value) / (high - low).max(1e-12);
-            Level {
-                name,
-                value: *value,
-                at,
-                name_at: at,
-            }
-        })
-        .collect();
-    levels.sort_by(|a, b| a.at.total_cmp(&b.at));
-    let wanted: Vec<f32> = levels.iter().map(|level| level.at).collect();
-    let places = apart(&wanted, size * 1.1, [0.0, height]);
-    for (level, place) in levels.iter_mut().zip(places) {
-        level.name_at = place;
-    }
-    levels
 }
 
 /// Ascending places moved so that neighbours are at least `gap` apart, and within the limits where there is room.

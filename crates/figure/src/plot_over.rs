@@ -29,14 +29,16 @@ pub(crate) fn draw(pen: &mut Pen<'_>, over: &Over, scale: Option<&Scale>, frame:
         height / over.picture.height.max(1) as f32,
     ];
     pen.image(frame, over.picture.clone());
-    if let (Some(grid), Some(scale)) = (&over.cells, scale) {
-        let style = whyfinder_paint::MapStyle {
-            over_picture: true,
-            ..scale.style
-        };
+    if let Some(grid) = &over.cells {
         let at = [x + over.origin[1] * pixel[0], y + over.origin[0] * pixel[1]];
         let cell = [over.cell[1] * pixel[0], over.cell[0] * pixel[1]];
-        whole_cells(pen, &grid.map, &style, at, cell, frame);
+        if let Some(scale) = scale {
+            let style = whyfinder_paint::MapStyle {
+                over_picture: true,
+                ..scale.style
+            };
+            whole_cells(pen, &grid.map, &style, at, cell, frame);
+        }
         if let Some(reach) = &over.reach {
             contour(pen, reach, grid.map.shape(), at, cell, frame);
         }

@@ -2,10 +2,10 @@
 
 use std::slice::from_ref;
 
-use whyfinder_experiment::{Axis, Field, Outcome, parse_experiment};
+use whyfinder_experiment::{Axis, Field, Outcome};
 
 use crate::beside_tables::{Drawn, Expected, expected, made, read_back};
-use crate::made::{LAYERS, TOKENS, attention, map, recorded, trace};
+use crate::made::{LAYERS, TOKENS, attention, map, recorded, relative, trace};
 use crate::read_back::bars;
 
 /// From the corrupted value to the largest of all kinds or the clean one.
@@ -271,21 +271,6 @@ fn of_two_networks_and_their_difference() {
         },
     ];
     assert_eq!(read_back(&[first, second], &words, &panels), 3 * 48);
-}
-
-/// A map over the picture of the map's own size, as the relatives of effect maps have it.
-fn relative(instrument: &str, field: &str, value: fn(usize, usize) -> f32) -> Outcome {
-    let text = format!(
-        "instrument = \"{instrument}\"\nmodel = \"demo:sr-local\"\n[input]\ntruth = \"picture:towers\"\nregion = [16, 8, 8, 8]\n"
-    );
-    let mut outcome = map("demo:sr-local");
-    outcome.experiment = parse_experiment(&text, &[]).expect("it can be meant");
-    outcome.fields.retain(|f| f.name == "input");
-    let axes = vec![Axis::numbered("y", 32), Axis::numbered("x", 48)];
-    let cells = (0..32).flat_map(|y| (0..48).map(move |x| value(y, x)));
-    let made = Field::measured(field, axes, cells.collect()).expect("fits");
-    outcome.fields.insert(0, made);
-    outcome
 }
 
 #[test]

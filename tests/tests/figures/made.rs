@@ -323,3 +323,18 @@ pub(crate) fn figure_as(outcome: &Outcome, description: &Description) -> Figure 
     };
     Figure::new(&[source], description).expect("drawn")
 }
+
+/// A map over the picture of the map's own size, as the relatives of effect maps have it.
+pub(crate) fn relative(instrument: &str, field: &str, value: fn(usize, usize) -> f32) -> Outcome {
+    let text = format!(
+        "instrument = \"{instrument}\"\nmodel = \"demo:sr-local\"\n[input]\ntruth = \"picture:towers\"\nregion = [16, 8, 8, 8]\n"
+    );
+    let mut outcome = map("demo:sr-local");
+    outcome.experiment = parse_experiment(&text, &[]).expect("it can be meant");
+    outcome.fields.retain(|f| f.name == "input");
+    let axes = vec![Axis::numbered("y", 32), Axis::numbered("x", 48)];
+    let cells = (0..32).flat_map(|y| (0..48).map(move |x| value(y, x)));
+    let made = Field::measured(field, axes, cells.collect()).expect("fits");
+    outcome.fields.insert(0, made);
+    outcome
+}

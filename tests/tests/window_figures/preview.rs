@@ -106,6 +106,7 @@ fn the_preview_is_pixel_by_pixel_what_the_command_writes() {
         let files = ["w.png", "w.svg", "w.pdf"].map(at);
         let answers = files.iter().cloned().map(Answer::Picked).collect();
         let mut stage = exporting_at(scale, answers);
+        stage.picture(&format!("export_dark_{scale}x"));
         stage.window.get_by_label("Double").click();
         stage.window.run_steps(3);
         wait(&mut stage, |s| drawn(s).is_some());

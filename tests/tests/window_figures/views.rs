@@ -272,6 +272,11 @@ fn the_next_figure_goes_on_from_the_last_one() {
     assert_eq!(described("g.svg"), described("f.svg"));
     assert_eq!(described("g.svg").panels.len(), 4);
 
+    stage.window.get_by_label("Light").click();
+    stage.window.run_steps(3);
+    open_dialog(&mut stage);
+    stage.picture("export_light_1x");
+    close_dialog(&mut stage);
     // Of other results the look stays, and what is shown is theirs.
     stage.window.get_by_label("Scenes").click();
     stage.window.run_steps(3);

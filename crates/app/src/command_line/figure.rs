@@ -71,7 +71,7 @@ pub(crate) fn figure(arguments: &arguments::Figure) -> Result<(), CommandError> 
             "--invert exchanges the colours of what helps and what harms; nothing in this figure has such colours.",
         ));
     }
-    for notice in figure.notices() {
+    for notice in figure.notices_of(format) {
         eprintln!("{notice}");
     }
     let bytes = figure.bytes(format, arguments.dpi)?;

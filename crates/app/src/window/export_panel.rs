@@ -341,16 +341,17 @@ fn preview(ui: &mut Ui, theme: &Theme, export: &Export) {
                     ui.add(egui::Label::new(RichText::new(message).color(theme.helps)).wrap());
                 }
                 Some((Ok(figure), version)) => {
-                    ui.vertical(|ui| drawn(ui, theme, figure, version));
+                    ui.vertical(|ui| drawn(ui, theme, export.format, figure, version));
                 }
             }
         });
 }
 
-fn drawn(ui: &mut Ui, theme: &Theme, figure: &DrawnFigure, version: u64) {
+fn drawn(ui: &mut Ui, theme: &Theme, format: Format, figure: &DrawnFigure, version: u64) {
     let [width, height] = figure.cm;
     muted(ui, theme, format!("{width:.1} × {height:.1} cm on paper"));
-    for notice in &figure.notices {
+    let of_svg = figure.of_svg.iter().filter(|_| format == Format::Svg);
+    for notice in figure.notices.iter().chain(of_svg) {
         ui.add(egui::Label::new(RichText::new(notice).size(12.0).color(theme.accent)).wrap());
     }
     let texture = texture(ui.ctx(), figure, version);

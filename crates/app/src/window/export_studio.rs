@@ -128,6 +128,9 @@ fn preview(figure: &Figure, dpi: f32) -> Result<DrawnFigure, FigureError> {
         )),
         cm: figure.size().map(|points| points * 2.54 / 72.0),
         notices: figure.notices().to_vec(),
+        of_svg: figure
+            .notices_of(Format::Svg)
+            .split_off(figure.notices().len()),
     })
 }
 
