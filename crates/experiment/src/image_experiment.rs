@@ -13,7 +13,7 @@ mod window_attention;
 
 pub use attribution::{
     Baseline, Detector, Fill, GradientSettings, IntegratedGradientsSettings, LamPath, LamSettings,
-    OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+    OcclusionSettings, Precision, ReceptiveFieldSettings, RiseSettings,
 };
 pub use causal_effect_map::{Bank, Draws, InterventionSettings, Quirk};
 pub use faithfulness::{FaithfulnessSettings, MapSource};

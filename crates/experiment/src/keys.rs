@@ -126,10 +126,15 @@ const LAM: &[(&str, Holds)] = &[
     ("sigma", Other),
     ("fold", Other),
     ("kernel", Other),
+    ("precision", Text),
 ];
-const GRADIENT: &[(&str, Holds)] = &[("detector", Text)];
-const INTEGRATED_GRADIENTS: &[(&str, Holds)] =
-    &[("baseline", Text), ("steps", Other), ("detector", Text)];
+const GRADIENT: &[(&str, Holds)] = &[("detector", Text), ("precision", Text)];
+const INTEGRATED_GRADIENTS: &[(&str, Holds)] = &[
+    ("baseline", Text),
+    ("steps", Other),
+    ("detector", Text),
+    ("precision", Text),
+];
 const OCCLUSION: &[(&str, Holds)] = &[("block", Other), ("fill", Text), ("engine", Text)];
 const RISE: &[(&str, Holds)] = &[("masks", Other), ("grid", Other), ("probability", Other)];
 const RECEPTIVE_FIELD: &[(&str, Holds)] = &[("inputs", Other)];

@@ -22,8 +22,9 @@ pub(crate) fn estimate(
     settings: &GradientSettings,
     budget: &Budget,
 ) -> Result<Cost> {
-    let asked = Asked::read(model, experiment, input, settings.detector)?;
-    let bytes = asked.bytes(4, 8, asked.cost.bytes_with_gradients);
+    let asked =
+        Asked::read(model, experiment, input, settings.detector)?.in_precision(settings.precision);
+    let bytes = asked.bytes(5, 8, asked.gradient_bytes());
     let bytes = asked.check(bytes, budget)?;
     let seconds = asked.seconds_per_gradient()?;
     let bytes = (bytes, result_bytes(&asked));
@@ -44,8 +45,9 @@ pub(crate) fn measure(
     budget: &Budget,
 ) -> Result<Outcome> {
     let began = Instant::now();
-    let asked = Asked::read(model, experiment, input, settings.detector)?;
-    let bytes = asked.bytes(4, 8, asked.cost.bytes_with_gradients);
+    let asked =
+        Asked::read(model, experiment, input, settings.detector)?.in_precision(settings.precision);
+    let bytes = asked.bytes(5, 8, asked.gradient_bytes());
     let bytes = asked.check(bytes, budget)?;
     observer.announce(result_bytes(&asked))?;
     let reading = asked.reading()?;
@@ -64,9 +66,7 @@ pub(crate) fn measure(
         let mut sums: Vec<f64> = slopes
             .map(|(pixel, slope)| {
                 let values = slope.iter().enumerate();
-                values
-                    .map(|(c, &g)| each(pixel * channels + c, f64::from(g)))
-                    .sum()
+                values.map(|(c, &g)| each(pixel * channels + c, g)).sum()
             })
             .collect();
         asked.keep_reached(&mut sums);

@@ -19,7 +19,8 @@ pub(crate) fn estimate(
     settings: &IntegratedGradientsSettings,
     budget: &Budget,
 ) -> Result<Cost> {
-    let asked = Asked::read(model, experiment, input, settings.detector)?;
+    let asked =
+        Asked::read(model, experiment, input, settings.detector)?.in_precision(settings.precision);
     lam::estimate_path(&asked, settings.steps, budget)
 }
 
@@ -31,7 +32,8 @@ pub(crate) fn measure(
     observer: &mut dyn Observer,
     budget: &Budget,
 ) -> Result<Outcome> {
-    let asked = Asked::read(model, experiment, input, settings.detector)?;
+    let asked =
+        Asked::read(model, experiment, input, settings.detector)?.in_precision(settings.precision);
     let from = baseline(
         &asked.picture,
         settings.baseline,

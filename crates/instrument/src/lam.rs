@@ -29,7 +29,8 @@ pub(crate) fn estimate(
     settings: &LamSettings,
     budget: &Budget,
 ) -> Result<Cost> {
-    let asked = Asked::read(model, experiment, input, settings.detector)?;
+    let asked =
+        Asked::read(model, experiment, input, settings.detector)?.in_precision(settings.precision);
     estimate_path(&asked, settings.fold, budget)
 }
 
@@ -49,7 +50,7 @@ fn result_bytes(asked: &Asked<'_>) -> u64 {
 /// Passes to the region, and bytes.
 fn needs(asked: &Asked<'_>, steps: usize) -> (f64, u64) {
     let kept = sums::bytes(asked.picture.height * asked.picture.width);
-    let bytes = asked.bytes(8, 8, asked.cost.bytes_with_gradients + kept);
+    let bytes = asked.bytes(9, 8, asked.gradient_bytes() + kept);
     (PASSES_PER_GRADIENT * steps as f64 + 2.0, bytes)
 }
 
@@ -61,7 +62,8 @@ pub(crate) fn measure(
     observer: &mut dyn Observer,
     budget: &Budget,
 ) -> Result<Outcome> {
-    let asked = Asked::read(model, experiment, input, settings.detector)?;
+    let asked =
+        Asked::read(model, experiment, input, settings.detector)?.in_precision(settings.precision);
     let path = Path::of_lam(&asked.picture, settings, asked.within.clone());
     integrate(&asked, experiment, &path, observer, budget)
 }

@@ -25,7 +25,7 @@ const IN_FIELD: f32 = 1.0 - 0.9545;
 fn needs(asked: &Asked<'_>, settings: &ReceptiveFieldSettings) -> (f64, u64) {
     let passes = PASSES_PER_GRADIENT * (settings.inputs + 1) as f64;
     let kept = 2 * sums::bytes(2 * asked.picture.height * asked.picture.width);
-    let passes_bytes = asked.cost.bytes_with_gradients + kept;
+    let passes_bytes = asked.gradient_bytes() + kept;
     (passes, asked.bytes(6, 10, passes_bytes))
 }
 
@@ -111,7 +111,7 @@ fn magnitudes(reading: &Reading<'_>, picture: &Pixels) -> Result<Vec<f32>> {
     let slope = reading.gradient(picture)?.slope;
     let pixels = slope.chunks_exact(picture.channels.max(1));
     Ok(pixels
-        .map(|pixel| pixel.iter().map(|g| g.abs()).sum())
+        .map(|pixel| pixel.iter().map(|g| g.abs()).sum::<f64>() as f32)
         .collect())
 }
 

@@ -1,8 +1,7 @@
 def gradient(net, image, truth, output):
     """The gradient of a number of the region at the picture itself, and gradient times input."""
     picture = unit(image)
-    number, slope = gradient_of(GRADIENT_DETECTOR, net, picture, truth)
-    slope = slope.astype(np.float64)
+    number, slope = gradient_of(GRADIENT_DETECTOR, doubled(net), picture, truth)
     values = strengths(np.abs(slope).sum(2))
     fields = {
         "attribution": measured(values, "y", "x"),

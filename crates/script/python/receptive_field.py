@@ -1,6 +1,8 @@
 def receptive_field(net, image, truth, output):
     """What the region depends on by gradients, at the picture and averaged over random ones (Luo et al. 2016)."""
 
+    net = doubled(net)
+
     def sizes(picture):
         return np.abs(gradient_of(detect_sum, net, picture, truth)[1]).sum(2).astype(np.float32)
 

@@ -17,6 +17,17 @@ pub enum Detector {
     Psnr,
 }
 
+/// How many digits a network's passes are computed with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32-bit numbers, about seven digits.
+    #[default]
+    Single,
+    /// 64-bit numbers, about sixteen digits; many times slower.
+    Double,
+}
+
 /// Local attribution map (Gu and Dong 2021): a path from a degraded image to the image, integrated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -29,6 +40,7 @@ pub struct LamSettings {
     pub fold: usize,
     /// Side of the blur's kernel, odd.
     pub kernel: usize,
+    pub precision: Precision,
 }
 
 impl Default for LamSettings {
@@ -39,6 +51,7 @@ impl Default for LamSettings {
             sigma: 1.2,
             fold: 50,
             kernel: 9,
+            precision: Precision::Single,
         }
     }
 }
@@ -60,12 +73,14 @@ pub enum LamPath {
 #[serde(default, deny_unknown_fields)]
 pub struct GradientSettings {
     pub detector: Detector,
+    pub precision: Precision,
 }
 
 impl Default for GradientSettings {
     fn default() -> Self {
         Self {
             detector: Detector::Sum,
+            precision: Precision::Single,
         }
     }
 }
@@ -77,6 +92,7 @@ pub struct IntegratedGradientsSettings {
     pub baseline: Baseline,
     pub steps: usize,
     pub detector: Detector,
+    pub precision: Precision,
 }
 
 impl Default for IntegratedGradientsSettings {
@@ -85,6 +101,7 @@ impl Default for IntegratedGradientsSettings {
             baseline: Baseline::Blur,
             steps: 50,
             detector: Detector::Gradient,
+            precision: Precision::Single,
         }
     }
 }

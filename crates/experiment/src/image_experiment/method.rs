@@ -54,7 +54,7 @@ impl ImageMethod {
             | ImageMethod::Rise(_)
             | ImageMethod::Faithfulness(_) => true,
             ImageMethod::Lam(LamSettings { detector, .. })
-            | ImageMethod::Gradient(GradientSettings { detector })
+            | ImageMethod::Gradient(GradientSettings { detector, .. })
             | ImageMethod::IntegratedGradients(IntegratedGradientsSettings { detector, .. }) => {
                 *detector == Detector::Psnr
             }

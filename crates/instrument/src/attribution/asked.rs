@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
-use whyfinder_experiment::image_experiment::Detector;
+use whyfinder_experiment::image_experiment::{Detector, Precision};
 use whyfinder_experiment::outcome::Summary;
 use whyfinder_experiment::{Axis, Experiment, Field, ImageInput, Outcome};
 use whyfinder_model::network::{
@@ -49,6 +49,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) within: Rect,
     pub(crate) cost: RegionCost,
     detector: Detector,
+    precision: Precision,
 }
 
 impl<'a> Asked<'a> {
@@ -76,7 +77,14 @@ impl<'a> Asked<'a> {
             region,
             cost,
             detector,
+            precision: Precision::Single,
         })
+    }
+
+    /// The same with gradients of this precision; outputs and their qualities stay as they are.
+    pub(crate) fn in_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
     }
 
     pub(crate) fn network(&self) -> &'a Network {
@@ -104,7 +112,8 @@ impl<'a> Asked<'a> {
             truth
                 .map(|truth| pixels_of(truth).part(&self.region))
                 .as_ref(),
-        )
+        )?
+        .in_precision(self.precision)
     }
 
     /// The PSNR of the region for each of some pictures, dB, of outputs as they would be saved.
@@ -168,6 +177,18 @@ impl<'a> Asked<'a> {
             .saturating_mul(values)
             .saturating_add(passes_bytes)
             .saturating_add(field_bytes(&self.scene))
+    }
+
+    /// Bytes that a gradient holds in the network.
+    pub(crate) fn gradient_bytes(&self) -> u64 {
+        match self.precision {
+            Precision::Single => self.cost.bytes_with_gradients,
+            // The weights are there once more, twice as wide.
+            Precision::Double => self
+                .cost
+                .bytes_with_double_gradients
+                .saturating_add(2 * self.model.card.bytes),
+        }
     }
 
     /// The share of a whole pass that reaching the region takes.

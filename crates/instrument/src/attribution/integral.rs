@@ -56,7 +56,7 @@ pub(crate) fn along(
         let speeds = step.speed.chunks_exact(channels);
         for (sum, (slope, speed)) in signed.iter_mut().zip(pixels.zip(speeds)) {
             for (g, v) in slope.iter().zip(speed) {
-                let product = f64::from(*g) * f64::from(*v);
+                let product = g * f64::from(*v);
                 if product.is_finite() {
                     *sum += product / fold as f64;
                 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use whyfinder_experiment::image_experiment::{Detector, LamPath, LamSettings};
+use whyfinder_experiment::image_experiment::{Detector, LamPath, LamSettings, Precision};
 use whyfinder_experiment::{RandomState, image_experiment::Baseline};
 use whyfinder_model::network::{
     Builder, Network, Nonlinearity, Operation, Rect, Window, reach::reach,
@@ -207,11 +207,55 @@ fn the_gradient_is_what_a_small_change_does() {
                 reading.number(&picture).expect("runs")
             };
             let slope = (moved(5e-3) - moved(-5e-3)) / 1e-2;
-            let found = f64::from(gradient.slope[at]);
+            let found = gradient.slope[at];
             assert!(
                 (slope - found).abs() < 2e-2 * found.abs().max(0.5),
                 "{slope} {found}"
             );
+        }
+    }
+}
+
+#[test]
+fn gradients_in_double_precision_are_the_slopes_and_single_ones_lie_close() {
+    for network in [local(5), pooled(6), windowed(7)] {
+        let s = network.scale;
+        let picture = picture(8, 9, 4);
+        let region = Rect::new(2 * s..5 * s, 3 * s..8 * s);
+        for detector in [Detector::Gradient, Detector::Sum, Detector::Psnr] {
+            let truth = Pixels {
+                height: 3 * s,
+                width: 5 * s,
+                ..picture.filled(&[0.5])
+            };
+            let truth = truth.filled(&[0.5]);
+            let reading = |precision| {
+                Reading::new(&network, (8, 9), 0.0, &region, detector, Some(&truth))
+                    .and_then(|reading| reading.in_precision(precision))
+                    .expect("inside")
+            };
+            let (single, double) = (reading(Precision::Single), reading(Precision::Double));
+            let slopes = double.gradient(&picture).expect("runs").slope;
+            let rough = single.gradient(&picture).expect("runs").slope;
+            let most = slopes.iter().fold(0.0f64, |most, g| most.max(g.abs()));
+            for (at, (slope, rough)) in slopes.iter().zip(&rough).enumerate() {
+                assert!((slope - rough).abs() < 1e-4 * most, "{at}: {slope} {rough}");
+            }
+            for at in [0, 50, 101, 200] {
+                let moved = |by: f32| {
+                    let mut picture = picture.clone();
+                    picture.values[at] += by;
+                    let way = f64::from(picture.values[at]);
+                    (way, double.number(&picture).expect("runs"))
+                };
+                let ((right, high), (left, low)) = (moved(1e-4), moved(-1e-4));
+                let slope = (high - low) / (right - left);
+                assert!(
+                    (slope - slopes[at]).abs() < 1e-5 * most,
+                    "{at}: {slope} {}",
+                    slopes[at]
+                );
+            }
         }
     }
 }
@@ -259,6 +303,7 @@ fn maps_are_those_of_pytorch() {
                 sigma: 1.2,
                 fold: 10,
                 kernel: 7,
+                precision: Precision::Single,
             };
             let found = lam(&network, &picture, &region, &settings);
             let end = f64::from(values(&fixture[&format!("{name}.value")])[0]);

@@ -1,7 +1,9 @@
 //! The number of the output that is explained, and its gradient.
 
-use candle_core::{Tensor, Var};
-use whyfinder_experiment::image_experiment::Detector;
+use std::borrow::Cow;
+
+use candle_core::{DType, Tensor, Var};
+use whyfinder_experiment::image_experiment::{Detector, Precision};
 use whyfinder_model::network::{Network, Rect, forward_region};
 
 use super::pixels::Pixels;
@@ -14,7 +16,8 @@ const LEAST_ERROR: f64 = 1e-12;
 /// One differentiable number of a region of the output. Outputs are neither clipped nor rounded.
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
-    network: &'a Network,
+    network: Cow<'a, Network>,
+    dtype: DType,
     noise: f32,
     /// As [`window`].
     window: Rect,
@@ -27,7 +30,7 @@ pub(crate) struct Reading<'a> {
 pub(crate) struct Gradient {
     pub(crate) number: f64,
     /// As the picture's values.
-    pub(crate) slope: Vec<f32>,
+    pub(crate) slope: Vec<f64>,
 }
 
 impl<'a> Reading<'a> {
@@ -55,7 +58,8 @@ impl<'a> Reading<'a> {
             _ => None,
         };
         Ok(Self {
-            network,
+            network: Cow::Borrowed(network),
+            dtype: DType::F32,
             noise,
             window,
             detector,
@@ -63,26 +67,49 @@ impl<'a> Reading<'a> {
         })
     }
 
+    /// The same, with passes of this precision.
+    ///
+    /// # Errors
+    /// If the device has no such numbers.
+    pub(crate) fn in_precision(mut self, precision: Precision) -> Result<Self> {
+        if precision == Precision::Double {
+            if device_of(&self.network).is_metal() {
+                return Err(InstrumentError::unfit(
+                    "Metal computes in single precision alone; choose it here, or open the network with --device cpu.",
+                ));
+            }
+            self.dtype = DType::F64;
+            self.network = Cow::Owned(self.network.with_dtype(self.dtype)?);
+            self.truth = self.truth.map(|t| t.to_dtype(self.dtype)).transpose()?;
+        }
+        Ok(self)
+    }
+
     /// The number for one picture.
     pub(crate) fn number(&self, picture: &Pixels) -> Result<f64> {
-        let picture = picture.tensor(&device_of(self.network))?;
-        let output = forward_region(self.network, &picture, self.noise, &self.window)?;
-        Ok(f64::from(self.detect(&output)?.to_scalar::<f32>()?))
+        let picture = self.tensor(picture)?;
+        let output = forward_region(&self.network, &picture, self.noise, &self.window)?;
+        wide_number(&self.detect(&output)?)
     }
 
     pub(crate) fn gradient(&self, picture: &Pixels) -> Result<Gradient> {
-        let variable = Var::from_tensor(&picture.tensor(&device_of(self.network))?)?;
-        let output = forward_region(self.network, &variable, self.noise, &self.window)?;
+        let variable = Var::from_tensor(&self.tensor(picture)?)?;
+        let output = forward_region(&self.network, &variable, self.noise, &self.window)?;
         let number = self.detect(&output)?;
         let gradients = number.backward()?;
         let slope = match gradients.get(&variable) {
-            Some(slope) => slope.flatten_all()?.to_vec1()?,
+            Some(slope) => wide(slope)?,
             None => vec![0.0; picture.values.len()],
         };
         Ok(Gradient {
-            number: f64::from(number.to_scalar::<f32>()?),
+            number: wide_number(&number)?,
             slope,
         })
+    }
+
+    fn tensor(&self, picture: &Pixels) -> Result<Tensor> {
+        let picture = picture.tensor(&device_of(&self.network))?;
+        Ok(picture.to_dtype(self.dtype)?)
     }
 
     fn detect(&self, output: &Tensor) -> Result<Tensor> {
@@ -95,6 +122,21 @@ impl<'a> Reading<'a> {
             _ => output.sum_all()?,
         })
     }
+}
+
+fn wide_number(x: &Tensor) -> Result<f64> {
+    Ok(match x.dtype() {
+        DType::F64 => x.to_scalar()?,
+        _ => f64::from(x.to_scalar::<f32>()?),
+    })
+}
+
+fn wide(x: &Tensor) -> Result<Vec<f64>> {
+    let x = x.flatten_all()?;
+    Ok(match x.dtype() {
+        DType::F64 => x.to_vec1()?,
+        _ => x.to_vec1::<f32>()?.into_iter().map(f64::from).collect(),
+    })
 }
 
 /// What a detector of a region looks at: the region, for lengths of gradients one row and column more where there are

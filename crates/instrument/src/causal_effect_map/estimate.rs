@@ -53,7 +53,7 @@ pub(super) fn field(
             let first = (row * picture.width + block.rect.columns.start) * channels;
             let (slope, input) = (&slope[first..][..width], &picture.values[first..][..width]);
             for ((g, x), p) in slope.iter().zip(input).zip(patch) {
-                sum -= f64::from(*g) * (p - f64::from(*x));
+                sum -= g * (p - f64::from(*x));
             }
         }
         sum as f32

@@ -134,7 +134,10 @@ fn plain_scores(q: &Tensor, k: &Tensor, form: Attention) -> Result<Tensor> {
 
 fn plain_softmax(scores: &Tensor) -> Result<Tensor> {
     let dtype = scores.dtype();
-    let scores = scores.to_dtype(DType::F32)?;
+    let scores = match dtype {
+        DType::F64 => scores.clone(),
+        _ => scores.to_dtype(DType::F32)?,
+    };
     let top = scores.max_keepdim(D::Minus1)?.detach();
     let e = scores.broadcast_sub(&top)?.exp()?;
     Ok(e.broadcast_div(&e.sum_keepdim(D::Minus1)?)?

@@ -67,7 +67,7 @@ fn plain_pattern(qkv: &Tensor, bias: &Tensor, form: &Windows) -> Result<Tensor> 
     let sizes = Sizes::of(qkv.dims(), form)?;
     let q = plain_tokens(qkv, Part::Query, form)?;
     let k = plain_tokens(qkv, Part::Key, form)?;
-    let scores = (q.matmul(&k.t()?.contiguous()?)? * f64::from(sizes.scale()))?;
+    let scores = (q.matmul(&k.t()?.contiguous()?)? / (sizes.width() as f64).sqrt())?;
     let mut scores = scores.broadcast_add(&bias.to_dtype(scores.dtype())?)?;
     if form.shift > 0 {
         let (windows, tokens) = (sizes.windows_per_image(), sizes.queries());

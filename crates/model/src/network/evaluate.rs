@@ -69,7 +69,7 @@ pub(super) fn evaluate(
     if let Operation::NoiseLevel = node.operation {
         let count = x.value.dims4().map_or(1, |(count, ..)| count);
         let shape = (count, rect.height(), rect.width(), 1);
-        return Ok(Tensor::full(noise, shape, x.value.device())?);
+        return Ok(Tensor::full(noise, shape, x.value.device())?.to_dtype(x.value.dtype())?);
     }
     let second = arguments.get(1).map(|argument| argument.value);
     let pair = |f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>| match second {
@@ -258,7 +258,7 @@ fn blend(
     let index = |indices: Vec<u32>| Tensor::from_vec(indices, count, x.device());
     let mut shape = [1; 4];
     shape[dimension] = count;
-    let weights = Tensor::from_vec(weights, &shape[..], x.device())?;
+    let weights = Tensor::from_vec(weights, &shape[..], x.device())?.to_dtype(x.dtype())?;
     let low = x.index_select(&index(lows)?, dimension)?;
     let high = x.index_select(&index(highs)?, dimension)?;
     Ok((&low + (&high - &low)?.broadcast_mul(&weights)?)?)

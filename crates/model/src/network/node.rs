@@ -1,6 +1,8 @@
 //! The parts of a network.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
+
+use crate::error::Result;
 
 /// A node's place in [`Network::nodes`].
 pub type NodeId = usize;
@@ -44,6 +46,21 @@ impl Network {
 
     pub fn node_named(&self, name: &str) -> Option<NodeId> {
         self.nodes.iter().position(|node| node.name == name)
+    }
+
+    /// The same network with weights of another kind of number; passes compute with the numbers that pictures and
+    /// weights have, and both must have the same.
+    ///
+    /// # Errors
+    /// If the device has no such numbers.
+    pub fn with_dtype(&self, dtype: DType) -> Result<Self> {
+        let mut network = self.clone();
+        for node in &mut network.nodes {
+            for weights in node.operation.tensors_mut() {
+                *weights = weights.to_dtype(dtype)?;
+            }
+        }
+        Ok(network)
     }
 
     /// Numbers that were learned.
@@ -144,6 +161,20 @@ impl Operation {
             Operation::ParametricRelu(slopes) => vec![slopes],
             Operation::LayerNorm { weight, bias, .. } => vec![weight, bias],
             Operation::WindowPattern(window) => vec![&window.bias],
+            _ => Vec::new(),
+        }
+    }
+
+    /// All tensors, those that say a range of values among them.
+    fn tensors_mut(&mut self) -> Vec<&mut Tensor> {
+        match self {
+            Operation::Convolution(c) => {
+                std::iter::once(&mut c.weight).chain(&mut c.bias).collect()
+            }
+            Operation::ParametricRelu(slopes) => vec![slopes],
+            Operation::Affine { scale, shift } => vec![scale, shift],
+            Operation::LayerNorm { weight, bias, .. } => vec![weight, bias],
+            Operation::WindowPattern(window) => vec![&mut window.bias],
             _ => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use super::evaluate::{Argument, crop, evaluate, read_rect};
 use super::extent::Extent;
 use super::forward::last_uses;
 use super::lens::needed;
-use super::node::{Network, NodeId};
+use super::node::{Network, NodeId, Operation};
 use super::reach::check_region;
 use super::rect::Rect;
 use crate::error::{ModelError, Result};
@@ -145,6 +145,9 @@ pub struct RegionCost {
     pub bytes_of_all: u64,
     /// Bytes held at once, at most, by a pass with gradients: all values until it has gone back, and gradients.
     pub bytes_with_gradients: u64,
+    /// The same in double precision, where values are kept in several layouts and the patches of a convolution are laid
+    /// side by side.
+    pub bytes_with_double_gradients: u64,
 }
 
 /// What [`forward_region`] takes for each picture of `height` by `width`.
@@ -172,14 +175,16 @@ pub fn region_cost(
         bytes: 0,
         bytes_of_all: 0,
         bytes_with_gradients: 0,
+        bytes_with_double_gradients: 0,
     };
-    let (mut living, mut cut_out) = (0u64, 0u64);
+    let (mut living, mut cut_out, mut patches) = (0u64, 0u64, 0u64);
     for (id, node) in network.nodes.iter().enumerate() {
         let per_pixel = flops_per_pixel(&node.operation, extents[id], || {
             node.inputs.first().map(|&input| extents[input])
         });
         if let Some(rect) = &needed[id] {
             cost.flops += per_pixel * rect.pixels() as f64;
+            patches = patches.max(patch_bytes(&node.operation, rect));
         }
         cost.flops_whole += per_pixel * (extents[id].height * extents[id].width) as f64;
         let assembled: u64 = node.inputs.iter().map(|&input| size(input)).sum();
@@ -195,7 +200,26 @@ pub fn region_cost(
     }
     // Going back, gradients live as long as the values lived on the way there.
     cost.bytes_with_gradients = cost.bytes_of_all + cut_out + cost.bytes;
+    cost.bytes_with_double_gradients =
+        2 * (cost.bytes_with_gradients + LAYOUTS * cost.bytes_of_all + LAYINGS * patches);
     Ok(cost)
+}
+
+/// Copies of values that passes keep until they have gone back where no kernel of our own computes: padded, with
+/// channels first, contiguous again, and what each step of an attention leaves.
+const LAYOUTS: u64 = 6;
+/// Copies of the patches of a convolution that are there at once.
+const LAYINGS: u64 = 2;
+
+/// Bytes of all patches that a convolution reads.
+fn patch_bytes(operation: &Operation, rect: &Rect) -> u64 {
+    match operation {
+        Operation::Convolution(c) => {
+            let taps: usize = c.weight.dims().iter().take(3).product();
+            4 * (rect.pixels() * taps) as u64
+        }
+        _ => 0,
+    }
 }
 
 /// Bytes of what a node reads that is only a part of what is kept of its input, and so is copied.
@@ -223,7 +247,7 @@ fn cut_out_bytes(
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Var;
+    use candle_core::{DType, Var};
 
     use super::super::forward::{NoNodeProbe, forward};
     use super::super::reach::reach;
@@ -268,11 +292,39 @@ mod tests {
     }
 
     #[test]
+    fn every_operation_computes_in_double_precision_too() {
+        for (name, network) in networks(5) {
+            let double = network.with_dtype(DType::F64).expect("converts");
+            let (height, width, s) = (17, 14, network.scale);
+            let single = picture([2, height, width, network.channels()], 3);
+            let region = Rect::new(5 * s..9 * s, 4 * s..7 * s);
+            let run = |network: &Network, pictures: &Tensor| {
+                let pictures = Var::from_tensor(pictures).expect("a variable");
+                let output = forward_region(network, &pictures, 0.1, &region).expect("runs");
+                let store = output.sqr().and_then(|y| y.sum_all()?.backward());
+                let slope = store
+                    .expect("goes back")
+                    .get(&pictures)
+                    .expect("reads")
+                    .clone();
+                [output, slope]
+            };
+            let wide = single.to_dtype(DType::F64).expect("converts");
+            for (single, wide) in run(&network, &single).iter().zip(run(&double, &wide)) {
+                assert_eq!(wide.dtype(), DType::F64, "{name}");
+                let narrow = wide.to_dtype(DType::F32).expect("converts");
+                assert!(apart(single, &narrow) < 1e-4, "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn a_region_of_a_local_network_costs_less_than_the_whole() {
         let (_, network) = networks(4).remove(0);
         let cost = region_cost(&network, 64, 64, &Rect::new(24..32, 24..32)).expect("inside");
         assert!(cost.flops * 10.0 < cost.flops_whole && cost.flops > 0.0);
         assert!(cost.bytes > 0 && cost.bytes < cost.bytes_with_gradients);
+        assert!(cost.bytes_with_double_gradients > 2 * cost.bytes_with_gradients);
         assert!(region_cost(&network, 8, 8, &Rect::new(0..9, 0..2)).is_err());
     }
 }

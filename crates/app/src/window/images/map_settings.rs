@@ -2,7 +2,7 @@
 
 use egui::{Button, DragValue, Grid, Popup, PopupCloseBehavior, Ui};
 use whyfinder_experiment::ImageTask;
-use whyfinder_experiment::image_experiment::{Baseline, Detector, Fill, LamPath};
+use whyfinder_experiment::image_experiment::{Baseline, Detector, Fill, LamPath, Precision};
 
 use super::asking::ImageQuestion;
 use super::command::ImageCommand;
@@ -147,8 +147,12 @@ fn settings(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
                     .suffix(" px"),
             );
             choice(ui, "Detector", &mut l.detector, &DETECTORS);
+            precision(ui, &mut l.precision);
         }
-        MethodName::Gradient => choice(ui, "Detector", &mut s.gradient.detector, &DETECTORS),
+        MethodName::Gradient => {
+            choice(ui, "Detector", &mut s.gradient.detector, &DETECTORS);
+            precision(ui, &mut s.gradient.precision);
+        }
         MethodName::IntegratedGradients => {
             let i = &mut s.integrated;
             choice(
@@ -168,6 +172,7 @@ fn settings(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
                 DragValue::new(&mut i.steps).range(1..=500).speed(0.2),
             );
             choice(ui, "Detector", &mut i.detector, &DETECTORS);
+            precision(ui, &mut i.precision);
         }
         MethodName::Occlusion => {
             let o = &mut s.occlusion;
@@ -217,6 +222,18 @@ fn settings(ui: &mut Ui, view: &View<'_>, q: &mut Question) {
             );
         }
     });
+}
+
+fn precision(ui: &mut Ui, value: &mut Precision) {
+    choice(
+        ui,
+        "Precision",
+        value,
+        &[
+            (Precision::Single, "single"),
+            (Precision::Double, "double (slow)"),
+        ],
+    );
 }
 
 fn block(ui: &mut Ui, block: &mut usize, scale: usize, hover: &str) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use whyfinder_experiment::image_experiment::{
     Draws, GradientSettings, IntegratedGradientsSettings, InterventionSettings, LamSettings,
-    OcclusionSettings, ReceptiveFieldSettings, RiseSettings,
+    OcclusionSettings, Precision, ReceptiveFieldSettings, RiseSettings,
 };
 use whyfinder_experiment::{Experiment, ImageMethod, InstrumentSettings};
 
@@ -165,9 +165,14 @@ impl MethodSettings {
                 let s = &self.effects;
                 format!("block {} · coarse {} · fine {}", s.block, s.coarse, s.fine)
             }
-            MethodName::Lam => format!("{} steps · blur {} px", self.lam.fold, self.lam.sigma),
-            MethodName::Gradient => "one backward pass".to_string(),
-            MethodName::IntegratedGradients => format!("{} steps", self.integrated.steps),
+            MethodName::Lam => {
+                let steps = format!("{} steps · blur {} px", self.lam.fold, self.lam.sigma);
+                steps + said(self.lam.precision)
+            }
+            MethodName::Gradient => "one backward pass".to_string() + said(self.gradient.precision),
+            MethodName::IntegratedGradients => {
+                format!("{} steps", self.integrated.steps) + said(self.integrated.precision)
+            }
             MethodName::Occlusion => format!("block {}", self.occlusion.block),
             MethodName::Rise => format!("{} masks", self.rise.masks),
             MethodName::ReceptiveField => format!("{} inputs", self.field.inputs),
@@ -181,6 +186,13 @@ impl MethodSettings {
             MethodName::Occlusion => Some(self.occlusion.block),
             _ => None,
         }
+    }
+}
+
+fn said(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Single => "",
+        Precision::Double => " · double",
     }
 }
 
