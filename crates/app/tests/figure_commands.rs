@@ -206,3 +206,56 @@ fn what_cannot_be_meant_ends_with_two_and_a_sentence() {
     assert_eq!(code, 0);
     assert!(out.contains("out: residual.lines\n"), "{out}");
 }
+
+#[test]
+fn a_picture_that_was_replaced_or_is_gone_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let paint = |name: &str, (width, height): (u32, u32), shade: u8| {
+        let picture = image::RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([shade, (x * 7 % 256) as u8, (y * 11 % 256) as u8])
+        });
+        picture.save(at(name)).expect("writes");
+    };
+    paint("truth.png", (24, 20), 90);
+    let map = "instrument = \"gradient\"\nmodel = \"demo:denoise\"\nseed = 1\n\
+               [input]\ntruth = \"truth.png\"\nregion = [8, 6, 8, 8]\n";
+    fs::write(at("map.toml"), map).expect("writes");
+    for words in [
+        ["run", "map.toml", "--out", "out"],
+        ["figure", "out", "--out", "f.pdf"],
+    ] {
+        let Said { code, err, .. } = whyfinder(folder.path(), &words);
+        assert_eq!(code, 0, "{err}");
+    }
+    let origin = read_origin(&fs::read(at("f.pdf")).expect("reads"));
+    let origin = origin.expect("readable").expect("there");
+    let digest = origin.sources[0].provenance.file_digests[0].clone();
+    assert_eq!(digest.len(), 64);
+    let verify = |more: &[&str]| whyfinder(folder.path(), &[&["verify", "f.pdf"], more].concat());
+    let Said { code, out, err } = verify(&[]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("file        the same ("), "{out}");
+
+    paint("truth.png", (24, 20), 91);
+    let Said { code, out, .. } = verify(&[]);
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.contains("file        changed since (") && out.contains("does not hold"),
+        "{out}"
+    );
+    let said: serde_json::Value =
+        serde_json::from_str(verify(&["--json"]).out.trim()).expect("JSON");
+    assert_eq!(said["files"][0]["same"], false);
+
+    // The region would lie outside.
+    paint("truth.png", (10, 10), 90);
+    let Said { code, err, .. } = verify(&[]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("truth.png has changed since"), "{err}");
+
+    fs::remove_file(at("truth.png")).expect("removes");
+    let Said { code, err, .. } = verify(&[]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("truth.png") && err.contains(&digest), "{err}");
+}

@@ -1,12 +1,11 @@
 //! Numpy's `.npy` arrays: the members of a result file, and noise files.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use npyz::{DType, NpyFile, Order, WriteOptions, WriterBuilder};
 
-use crate::{Array, ExperimentError};
+use crate::{Array, ExperimentError, OutsideFile};
 
 /// Longest array header that is read, bytes; numpy's own limit is 10000.
 const MAX_HEADER: usize = 16 << 10;
@@ -260,10 +259,11 @@ fn read_stored(path: &Path) -> Result<Stored, ExperimentError> {
         path: path.to_path_buf(),
         source,
     };
-    if fs::metadata(path).map_err(file_error)?.len() > MAX_FILE {
+    let file = OutsideFile::open(path).map_err(file_error)?;
+    if file.length() > MAX_FILE {
         return Err(unusable(path, "is larger than 8 GiB"));
     }
-    let bytes = fs::read(path).map_err(file_error)?;
+    let bytes = file.read_to_end(MAX_FILE).map_err(file_error)?;
     Stored::from_bytes(&bytes).map_err(|what| unusable(path, &what))
 }
 

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::npy::{Stored, Values};
 use crate::result_read::{Members, unpack};
-use crate::result_write::pack;
+use crate::result_write::{NPZ, pack};
 use crate::whole_file::write_whole;
-use crate::{Experiment, ExperimentError, schema};
+use crate::{Experiment, ExperimentError, OutsideFile, schema};
 
 pub use parts::Parts;
 
@@ -94,9 +94,18 @@ impl Identity {
 /// If one cannot be read.
 pub fn digests_of(experiment: &Experiment) -> Result<Vec<String>, ExperimentError> {
     let digest = |path: &PathBuf| {
+        // Earlier results are named by their folders.
+        let path = &if path.is_dir() {
+            path.join(NPZ)
+        } else {
+            path.clone()
+        };
         let mut hasher = blake3::Hasher::new();
-        fs::File::open(path)
-            .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
+        OutsideFile::open(path)
+            .and_then(|file| {
+                std::io::copy(&mut file.file(), &mut hasher)?;
+                file.check_unchanged()
+            })
             .map_err(|source| ExperimentError::File {
                 what: "read a file of the experiment",
                 path: path.clone(),

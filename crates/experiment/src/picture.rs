@@ -11,7 +11,7 @@ pub mod resample;
 
 use std::path::Path;
 
-use crate::ExperimentError;
+use crate::{ExperimentError, OutsideFile};
 
 /// Longest side of a picture, pixels.
 pub const LONGEST_SIDE: u32 = 8192;
@@ -121,7 +121,8 @@ pub fn read_picture(reference: &str) -> Result<ReadPicture, ExperimentError> {
         path: path.to_path_buf(),
         source,
     };
-    let length = std::fs::metadata(path).map_err(file_error)?.len();
+    let file = OutsideFile::open(path).map_err(file_error)?;
+    let length = file.length();
     if length > LARGEST_FILE {
         return Err(refused(
             path,
@@ -133,7 +134,8 @@ pub fn read_picture(reference: &str) -> Result<ReadPicture, ExperimentError> {
             ),
         ));
     }
-    decode_picture(&std::fs::read(path).map_err(file_error)?, reference)
+    let bytes = file.read_to_end(LARGEST_FILE).map_err(file_error)?;
+    decode_picture(&bytes, reference)
 }
 
 /// Reads a picture from the bytes of a file; `path` is only named in messages.

@@ -14,6 +14,10 @@ pub struct Provenance {
     pub model_digest: String,
     /// BLAKE3 digest of `tokenizer.json`, hex; empty where the model has none.
     pub tokenizer_digest: String,
+    /// BLAKE3 digests of the files that the experiment names, hex, in the order of
+    /// [`Experiment::files`](crate::Experiment::files).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub file_digests: Vec<String>,
     /// `cpu`, `cuda:0`, `metal`.
     pub device: String,
     pub dtype: String,

@@ -1,6 +1,7 @@
 //! Reading experiments: TOML, or JSON of the same shape.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -27,13 +28,17 @@ pub fn read_experiment(path: &Path, overrides: &[String]) -> Result<Experiment, 
         path: path.to_path_buf(),
         source,
     };
-    if fs::metadata(path).map_err(file_error)?.len() > MAX_BYTES {
+    // Not only files: an experiment may come through a pipe.
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(file_error)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(ExperimentError::Syntax {
             message: "the file is larger than 16 MiB".into(),
             path: path.to_path_buf(),
         });
     }
-    let bytes = fs::read(path).map_err(file_error)?;
     let text = String::from_utf8(bytes).map_err(|_| ExperimentError::Syntax {
         message: "the file is not UTF-8 text".into(),
         path: path.to_path_buf(),

@@ -1,7 +1,6 @@
 //! Reading an answer back; nothing that a file claims about its own size is believed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -12,8 +11,8 @@ use zip::ZipArchive;
 use crate::npy::{Stored, Values};
 use crate::result_write::NPZ;
 use crate::{
-    Axis, Experiment, ExperimentError, Field, Labels, Metric, Outcome, Provenance, attention_files,
-    schema,
+    Axis, Experiment, ExperimentError, Field, Labels, Metric, Outcome, OutsideFile, Provenance,
+    attention_files, schema,
 };
 
 /// Most bytes that the members of one archive may unpack to.
@@ -31,18 +30,20 @@ pub fn read_result(path: &Path) -> Result<Outcome, ExperimentError> {
     } else {
         path.to_path_buf()
     };
-    let file = File::open(&path).map_err(|source| ExperimentError::File {
+    let file_error = |source| ExperimentError::File {
         what: "read the result",
         path: path.clone(),
         source,
-    })?;
+    };
+    let file = OutsideFile::open(&path).map_err(file_error)?;
     let unreadable = |what: String| {
         ExperimentError::invalid(format!(
             "The file is not a result that can be read: {what}. Path: {}",
             path.display()
         ))
     };
-    let members = unpack(std::io::BufReader::new(file)).map_err(unreadable)?;
+    let members = unpack(std::io::BufReader::new(file.file())).map_err(unreadable)?;
+    file.check_unchanged().map_err(file_error)?;
     members
         .refuse_newer()
         .map_err(|e| ExperimentError::invalid(format!("{e} Path: {}", path.display())))?;

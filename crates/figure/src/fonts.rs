@@ -1,13 +1,13 @@
 //! The typefaces of a figure, those of the system behind them, and how wide text is.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use resvg::usvg::{self, fontdb};
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, GlyphId, MetadataProvider as _};
+use whyfinder_experiment::OutsideFile;
 
 use crate::fallback::{self, Found};
 use crate::runs::runs;
@@ -113,22 +113,14 @@ impl Fonts {
             why,
         };
         let failed = |e: std::io::Error| error(e.to_string());
-        // Pipes and devices are no files: they may have no end.
-        if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(error("it is no file".into()));
-        }
-        let mut bytes = Vec::new();
-        File::open(path)
-            .map_err(failed)?
-            .take(LARGEST + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        if bytes.len() as u64 > LARGEST {
+        let file = OutsideFile::open(Path::new(path)).map_err(failed)?;
+        if file.length() > LARGEST {
             return Err(error(format!(
                 "it has more than the {} MiB that can be read",
                 LARGEST >> 20
             )));
         }
+        let bytes = file.read_to_end(LARGEST).map_err(failed)?;
         let mut database = (**BUNDLED).clone();
         let ids = database.load_font_source(fontdb::Source::Binary(Arc::new(bytes)));
         let mut face = ids

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use whyfinder_experiment::OutsideFile;
+
 use crate::array::Limits;
 use crate::npy::{self, Stored};
 use crate::table::Table;
@@ -84,8 +86,8 @@ pub fn read_contents(path: &Path, limits: Limits) -> Result<Contents, ImportErro
             path.display()
         )));
     };
-    let mut file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
+    let opened = OutsideFile::open(path).map_err(failed)?;
+    let size = opened.length();
     // Eight bytes for a number are the most that any of the types takes.
     if size > limits.values.saturating_mul(8).saturating_add(1 << 20) {
         return Err(ImportError::refused(format!(
@@ -93,6 +95,7 @@ pub fn read_contents(path: &Path, limits: Limits) -> Result<Contents, ImportErro
             path.display()
         )));
     }
+    let mut file = opened.file();
     let digest = digest(&mut file).map_err(failed)?;
     let contents = match format {
         Format::Npy => {
@@ -110,8 +113,7 @@ pub fn read_contents(path: &Path, limits: Limits) -> Result<Contents, ImportErro
         Format::Npz => npz::read(BufReader::new(file), limits),
         Format::Safetensors => safetensors_file::read(file, limits),
         Format::Mat | Format::Table => {
-            let mut bytes = Vec::new();
-            file.take(size).read_to_end(&mut bytes).map_err(failed)?;
+            let bytes = opened.read_to_end(size).map_err(failed)?;
             if format == Format::Mat {
                 mat::read(&bytes, limits)
             } else {
@@ -122,6 +124,7 @@ pub fn read_contents(path: &Path, limits: Limits) -> Result<Contents, ImportErro
             }
         }
     };
+    opened.check_unchanged().map_err(failed)?;
     contents
         .map(|contents| Contents { digest, ..contents })
         .map_err(|error| match error {
@@ -132,7 +135,7 @@ pub fn read_contents(path: &Path, limits: Limits) -> Result<Contents, ImportErro
         })
 }
 
-fn digest(file: &mut File) -> std::io::Result<String> {
+fn digest(file: &mut &File) -> std::io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0u8; 1 << 16];
     loop {
@@ -175,7 +178,7 @@ fn is_result(path: &Path) -> bool {
 fn holds_patterns(path: &Path) -> bool {
     let Some((metadata, _)) = File::open(path)
         .ok()
-        .and_then(|mut file| safetensors_file::header(&mut file).ok())
+        .and_then(|file| safetensors_file::header(file).ok())
     else {
         return false;
     };

@@ -17,7 +17,7 @@ const MAX_HEADER: u64 = 16 << 20;
 ///
 /// # Errors
 /// A sentence if the header is malformed.
-pub(crate) fn header(file: &mut File) -> Result<(Metadata, u64), ImportError> {
+pub(crate) fn header(mut file: impl Read) -> Result<(Metadata, u64), ImportError> {
     let broken = |what: String| {
         ImportError::refused(format!(
             "The file is not in the safetensors format: {what}."
@@ -42,9 +42,9 @@ pub(crate) fn header(file: &mut File) -> Result<(Metadata, u64), ImportError> {
     Ok((metadata, 8 + length))
 }
 
-pub(crate) fn read(mut file: File, limits: Limits) -> Result<Contents, ImportError> {
+pub(crate) fn read(mut file: &File, limits: Limits) -> Result<Contents, ImportError> {
     let size = file.metadata().map(|m| m.len()).unwrap_or(0);
-    let (metadata, start) = header(&mut file)?;
+    let (metadata, start) = header(file)?;
     let mut contents = Contents::default();
     for (key, text) in metadata.metadata().iter().flatten() {
         contents.metadata.insert(key.clone(), text.clone());

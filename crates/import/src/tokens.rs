@@ -1,8 +1,8 @@
 //! Tokens from a side file.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
+
+use whyfinder_experiment::OutsideFile;
 
 use crate::ImportError;
 
@@ -18,21 +18,17 @@ pub fn read_tokens(path: &Path) -> Result<Vec<String>, ImportError> {
         path: path.to_path_buf(),
         source,
     };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(failed)?
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    let file = OutsideFile::open(path).map_err(failed)?;
     let refused = |what: &str| {
         ImportError::refused(format!(
             "The file of tokens {what}. Path: {}",
             path.display()
         ))
     };
-    if bytes.len() as u64 > LARGEST {
+    if file.length() > LARGEST {
         return Err(refused("is larger than 64 MiB"));
     }
+    let bytes = file.read_to_end(LARGEST).map_err(failed)?;
     let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8 text"))?;
     let text = text.trim_start_matches('\u{feff}');
     let is_json = path

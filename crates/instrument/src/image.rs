@@ -15,6 +15,7 @@ pub(crate) mod whole_output;
 use std::time::SystemTime;
 
 use whyfinder_experiment::date::rfc3339;
+use whyfinder_experiment::partial::digests_of;
 use whyfinder_experiment::{
     Experiment, ImageMethod, InstrumentSettings, Outcome, Provenance, validate,
 };
@@ -22,7 +23,7 @@ use whyfinder_model::network::ImageModel;
 
 use crate::causal_effect_map::{self, occlusion};
 use crate::error::{InstrumentError, Result};
-use crate::measure::Cost;
+use crate::measure::{Cost, of_files};
 use crate::memory::Budget;
 use crate::report::Observer;
 use crate::{
@@ -44,7 +45,9 @@ pub fn measure_image(
     let InstrumentSettings::Image { input, method } = &experiment.instrument else {
         return Err(needs_a_language_model(experiment));
     };
-    match method {
+    // Read before, as the instrument reads them at its start; the instrument says what is wrong with them.
+    let files = digests_of(experiment);
+    let outcome = match method {
         ImageMethod::CausalEffectMap(settings) => {
             causal_effect_map::measure(model, experiment, input, settings, observer, budget)
         }
@@ -73,7 +76,8 @@ pub fn measure_image(
         ImageMethod::Faithfulness(settings) => {
             faithfulness::measure(model, experiment, input, settings, observer, budget)
         }
-    }
+    };
+    Ok(of_files(outcome?, files?))
 }
 
 /// Says what an experiment on images would cost.

@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use candle_core::Tensor;
 use whyfinder_experiment::date::rfc3339;
+use whyfinder_experiment::partial::digests_of;
 use whyfinder_experiment::{
     Experiment, ImageMethod, InstrumentSettings, Outcome, Provenance, validate,
 };
@@ -45,11 +46,20 @@ pub fn measure(
             run::measure(model, experiment, settings, observer, budget)
         }
         InstrumentSettings::CausalTrace { corruption, trace } => {
-            causal_trace::measure(model, experiment, corruption, trace, observer, budget)
+            let files = digests_of(experiment);
+            let outcome =
+                causal_trace::measure(model, experiment, corruption, trace, observer, budget)?;
+            Ok(of_files(outcome, files?))
         }
         InstrumentSettings::Image { method, .. } => Err(needs_an_image_network(method)),
         InstrumentSettings::Import { .. } => Err(nothing_to_run()),
     }
+}
+
+/// An outcome that says which content the files of its experiment had.
+pub(crate) fn of_files(mut outcome: Outcome, digests: Vec<String>) -> Outcome {
+    outcome.provenance.file_digests = digests;
+    outcome
 }
 
 /// Says what an experiment would cost. The time is that of a short pass, measured now, scaled by the arithmetic of

@@ -68,6 +68,7 @@ impl ModelCard {
             device: self.device.clone(),
             dtype: "f32".to_owned(),
             date: date.to_owned(),
+            ..Provenance::default()
         })
     }
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use whyfinder_experiment::OutsideFile;
 
 use crate::error::{ModelError, Result};
 
@@ -26,12 +27,13 @@ impl Source {
     /// The whole content; refuses more than `limit` bytes.
     pub(crate) fn read_whole(&self, limit: u64) -> Result<Cow<'static, [u8]>> {
         let (Source::File(path) | Source::Bundled(_, path)) = self;
-        let length = match self {
+        let file = match self {
             Source::Bundled(bytes, _) => return Ok(Cow::Borrowed(bytes)),
-            Source::File(path) => std::fs::metadata(path)
-                .map_err(|error| unreadable(path, &error))?
-                .len(),
+            Source::File(path) => {
+                OutsideFile::open(path).map_err(|error| unreadable(path, &error))?
+            }
         };
+        let length = file.length();
         if length > limit {
             return Err(ModelError::file(
                 path,
@@ -41,7 +43,7 @@ impl Source {
                 ),
             ));
         }
-        std::fs::read(path)
+        file.read_to_end(limit)
             .map(Cow::Owned)
             .map_err(|error| unreadable(path, &error))
     }
@@ -51,16 +53,13 @@ impl Source {
             Source::Bundled(bytes, path) => Ok(OpenSource {
                 bytes: Bytes::Bundled(bytes),
                 length: bytes.len() as u64,
-                modified: None,
                 path: path.clone(),
             }),
             Source::File(path) => {
-                let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-                let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+                let file = OutsideFile::open(path).map_err(|error| unreadable(path, &error))?;
                 Ok(OpenSource {
+                    length: file.length(),
                     bytes: Bytes::File(file),
-                    length: metadata.len(),
-                    modified: metadata.modified().ok(),
                     path: path.clone(),
                 })
             }
@@ -75,14 +74,12 @@ impl Source {
 pub(crate) struct OpenSource {
     bytes: Bytes,
     pub(crate) length: u64,
-    /// When it had last been written, at its opening.
-    modified: Option<SystemTime>,
     pub(crate) path: PathBuf,
 }
 
 #[derive(Debug)]
 enum Bytes {
-    File(File),
+    File(OutsideFile),
     Bundled(&'static [u8]),
 }
 
@@ -90,9 +87,8 @@ impl OpenSource {
     /// Fills `into` with the bytes from `offset` on.
     pub(crate) fn read_at(&self, into: &mut [u8], offset: u64) -> Result<()> {
         match &self.bytes {
-            Bytes::File(file) => {
-                read_exact_at(file, into, offset).map_err(|error| unreadable(&self.path, &error))
-            }
+            Bytes::File(file) => read_exact_at(file.file(), into, offset)
+                .map_err(|error| unreadable(&self.path, &error)),
             Bytes::Bundled(bytes) => {
                 let found = usize::try_from(offset)
                     .ok()
@@ -117,20 +113,12 @@ impl OpenSource {
     /// # Errors
     /// If the file was written meanwhile.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
-        let Bytes::File(file) = &self.bytes else {
-            return Ok(());
-        };
-        let now = file.metadata().map_err(|e| unreadable(&self.path, &e))?;
-        if now.len() == self.length && now.modified().ok() == self.modified {
-            return Ok(());
+        match &self.bytes {
+            Bytes::File(file) => file
+                .check_unchanged()
+                .map_err(|error| unreadable(&self.path, &error)),
+            Bytes::Bundled(_) => Ok(()),
         }
-        Err(ModelError::file(
-            &self.path,
-            format!(
-                "Another program has written {} while it was read; open it again when that is done",
-                name_of(&self.path)
-            ),
-        ))
     }
 
     /// BLAKE3 of the whole content.
@@ -207,12 +195,9 @@ mod tests {
         std::fs::rename(&beside, &path).expect("renames");
         assert_eq!(open.digest().expect("still the old one"), first);
 
-        // Written over in place, to the same length.
+        // Written over in place.
         let open = Source::File(path.clone()).open().expect("opens");
-        let file = File::options().write(true).open(&path).expect("opens");
-        std::io::Write::write_all(&mut &file, b"third").expect("writes");
-        let later = SystemTime::now() + std::time::Duration::from_secs(3);
-        file.set_modified(later).expect("set");
+        std::fs::write(&path, "longer than before").expect("writes");
         let message = open.digest().expect_err("mixed").to_string();
         assert!(
             message.contains("while it was read") && message.contains("weights"),

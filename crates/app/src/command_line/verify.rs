@@ -1,6 +1,9 @@
 //! Whether a figure's numbers still hold.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
+use whyfinder_experiment::partial::digests_of;
 use whyfinder_experiment::{ImportSettings, InstrumentSettings, Outcome};
 use whyfinder_figure::origin::{Held, OriginSource};
 use whyfinder_figure::{Origin, open_origin};
@@ -135,10 +138,13 @@ fn run_again(
     source: &OriginSource,
     arguments: &arguments::Verify,
 ) -> Result<Outcome, CommandError> {
+    let mut digests = source.provenance.file_digests.iter();
     for file in source.experiment.files() {
+        let digest = digests.next();
         if !file.exists() {
+            let digest = digest.map_or_else(String::new, |d| format!(" (BLAKE3 {d})"));
             return Err(CommandError::bad_request(format!(
-                "The figure was made from a file that is not here: {}",
+                "The figure was made from a file that is not here: {}{digest}",
                 file.display()
             )));
         }
@@ -149,11 +155,22 @@ fn run_again(
     drop(progress);
     match outcome {
         Ok(outcome) => Ok((*outcome).clone()),
-        Err(CommandError::BadRequest(why)) => Err(CommandError::BadRequest(missing_model(
-            &source.experiment.model,
-            &source.provenance,
-            &why,
-        ))),
+        Err(error @ (CommandError::BadRequest(_) | CommandError::Failed(_))) => {
+            let now = digests_of(&source.experiment).unwrap_or_default();
+            let changed = changes(source, &now).into_iter().find(|(_, same)| !same);
+            Err(match (changed, error) {
+                (Some((path, _)), error) => CommandError::bad_request(format!(
+                    "{error} {} has changed since the figure's numbers were measured.",
+                    path.display()
+                )),
+                (None, CommandError::BadRequest(why)) => CommandError::BadRequest(missing_model(
+                    &source.experiment.model,
+                    &source.provenance,
+                    &why,
+                )),
+                (None, error) => error,
+            })
+        }
         Err(error) => Err(error),
     }
 }
@@ -194,10 +211,28 @@ fn as_text(
         &then.tokenizer_digest,
         &now.tokenizer_digest,
     ));
+    for (path, same) in changes(source, &outcome.provenance.file_digests) {
+        text.push_str(&file_line(&path, same));
+    }
     for answer in answers {
         text.push_str(&format!("\n{:<11} {}", answer.field, answer.words()));
     }
     text
+}
+
+/// The files that the experiment names, and whether each, by the digests that they have now, has the content that the
+/// figure's run read. None of figures that do not say it.
+fn changes(source: &OriginSource, now: &[String]) -> Vec<(PathBuf, bool)> {
+    let digests = source.provenance.file_digests.iter().zip(now);
+    let files = source.experiment.files().into_iter().zip(digests);
+    files
+        .map(|(path, (then, now))| (path, then == now))
+        .collect()
+}
+
+fn file_line(path: &Path, same: bool) -> String {
+    let words = if same { "the same" } else { "changed since" };
+    format!("\nfile        {words} ({})", path.display())
 }
 
 /// The heading of an import, and whether its file is the one that the figure was drawn from.
@@ -217,9 +252,7 @@ fn imported(
         origin.program
     );
     for file in &then.files {
-        let same = now.files.contains(file);
-        let words = if same { "the same" } else { "changed since" };
-        text.push_str(&format!("\nfile        {words} ({})", file.path.display()));
+        text.push_str(&file_line(&file.path, now.files.contains(file)));
     }
     text
 }
@@ -242,8 +275,13 @@ fn as_json(source: &OriginSource, outcome: &Outcome, answers: &[Answer]) -> serd
             })
         })
         .collect();
+    let files: Vec<_> = changes(source, &outcome.provenance.file_digests)
+        .into_iter()
+        .map(|(path, same)| json!({"path": path, "same": same}))
+        .collect();
     json!({
         "model": source.experiment.model,
+        "files": files,
         "same_weights": source.provenance.model_digest == outcome.provenance.model_digest,
         "same_tokenizer": source.provenance.tokenizer_digest == outcome.provenance.tokenizer_digest,
         "fields": fields,

@@ -1,10 +1,9 @@
 //! Finding the origin inside a file. Nothing in the file is believed: sizes are bounded before anything is unpacked.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use resvg::usvg::roxmltree;
+use whyfinder_experiment::read_at_most;
 
 use super::Origin;
 use crate::{FigureError, png_text};
@@ -28,12 +27,7 @@ pub fn open_origin(path: &Path) -> Result<Origin, FigureError> {
             path.display()
         ))
     };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(failed)?
-        .take(LARGEST as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    let bytes = read_at_most(path, LARGEST as u64).map_err(failed)?;
     read_origin(&bytes)?.ok_or_else(|| {
         FigureError::Origin(format!(
             "The file holds no experiment: it is no SVG, PDF or PNG that Whyfinder wrote, or what was inside has been \

@@ -57,6 +57,7 @@ impl NetworkCard {
             device: self.device.clone(),
             dtype: "f32".to_owned(),
             date: date.to_owned(),
+            ..Provenance::default()
         }
     }
 }
