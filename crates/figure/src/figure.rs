@@ -113,6 +113,14 @@ impl Figure {
                 ));
             }
         }
+        let texts = self.scene.texts();
+        let beyond = texts.iter().flat_map(|text| text.text.chars());
+        if format == Format::Tex && beyond.into_iter().any(|c| !tables::is_known_to_tex(c)) {
+            notices.push(
+                "Some labels have characters that pdflatex does not know: compile with lualatex and a font that has them."
+                    .into(),
+            );
+        }
         notices
     }
 

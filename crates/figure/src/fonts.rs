@@ -340,7 +340,8 @@ impl Fonts {
         lines
     }
 
-    /// Puts `U+` and its code in place of each character that no font has, and returns those characters.
+    /// Puts `U+` and its code in place of characters that no font has, `…` for more than two in a row, and returns those
+    /// characters.
     pub(crate) fn spell_out(&self, words: Vec<&mut String>) -> Vec<char> {
         let foreign: String = {
             let mut set: Vec<char> = words
@@ -358,20 +359,31 @@ impl Fonts {
         }
         for word in words {
             if word.chars().any(|c| missing.contains(&c)) {
-                *word = word
-                    .chars()
-                    .map(|c| {
-                        if missing.contains(&c) {
-                            format!("U+{:04X}", u32::from(c))
-                        } else {
-                            c.to_string()
-                        }
-                    })
-                    .collect();
+                *word = spelled(word, &missing);
             }
         }
         missing
     }
+}
+
+fn spelled(word: &str, missing: &[char]) -> String {
+    const MOST_IN_A_ROW: usize = 2;
+    let mut spelled = String::new();
+    let mut row = 0;
+    for c in word.chars() {
+        if !missing.contains(&c) {
+            row = 0;
+            spelled.push(c);
+            continue;
+        }
+        row += 1;
+        if row <= MOST_IN_A_ROW {
+            spelled.push_str(&format!("U+{:04X}", u32::from(c)));
+        } else if row == MOST_IN_A_ROW + 1 {
+            spelled.push('…');
+        }
+    }
+    spelled
 }
 
 #[cfg(test)]
@@ -437,5 +449,8 @@ mod tests {
         let mut word = "a\u{10ffff}ä".to_string();
         assert_eq!(fonts.spell_out(vec![&mut word]), ['\u{10ffff}']);
         assert_eq!(word, "aU+10FFFFä");
+        let mut word = "\u{10ffff}\u{10ffff}\u{10ffff}\u{10ffff}b".to_string();
+        fonts.spell_out(vec![&mut word]);
+        assert_eq!(word, "U+10FFFFU+10FFFF…b");
     }
 }

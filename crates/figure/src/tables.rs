@@ -297,6 +297,13 @@ pub(crate) fn comment(text: &str) -> String {
     format!("% {}", text.replace(|c: char| c.is_control(), " "))
 }
 
+/// Whether pdflatex sets a character of [`escaped`] text with its usual fonts: Latin letters and what is spelled there.
+pub(crate) fn is_known_to_tex(c: char) -> bool {
+    const LATIN: char = '\u{17f}';
+    const SIGNS: [char; 6] = ['–', '—', '‘', '’', '•', '†'];
+    c <= LATIN || SIGNS.contains(&c) || escaped(c.encode_utf8(&mut [0; 4])).is_ascii()
+}
+
 /// Text safe in LaTeX; scripts beyond Latin need LuaLaTeX or XeLaTeX and a font that has them.
 pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

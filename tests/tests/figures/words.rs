@@ -66,7 +66,8 @@ fn long_prompts_and_large_models_fit_the_page() {
     let lines = texts(&figure.svg().expect("written"));
     for said in ["⏎", "&<>\"'", "␣internationa…", "∅"] {
         assert!(
-            lines.iter().any(|l| l.starts_with(said)),
+            // Not every row of so many is labelled.
+            lines.iter().any(|l| l.contains(said)),
             "{said}: {lines:?}"
         );
     }
