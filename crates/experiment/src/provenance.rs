@@ -24,3 +24,11 @@ pub struct Provenance {
     /// RFC 3339, UTC.
     pub date: String,
 }
+
+impl Provenance {
+    /// One BLAKE3 digest of all files that the experiment names, hex; none if it names none.
+    pub fn digest_of_files(&self) -> Option<String> {
+        let all = self.file_digests.concat();
+        (!all.is_empty()).then(|| blake3::hash(all.as_bytes()).to_hex().to_string())
+    }
+}

@@ -6,10 +6,11 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use whyfinder::maps::Region;
 use whyfinder::window::images::PictureRole;
+use whyfinder::window::images::state::Part;
 use whyfinder_experiment::ImageSource;
 
 use crate::stage::Stage;
-use crate::{small, state};
+use crate::{small, state, with_picture};
 
 /// A path let go over the window.
 #[derive(Debug)]
@@ -121,4 +122,30 @@ fn a_picture_is_pasted() {
         state(&stage).question.images.picture,
         Some(ImageSource::Picture(_))
     ));
+}
+
+#[test]
+fn a_picture_that_was_written_again_is_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a-96x64.png");
+    std::fs::write(&path, "not read on the stage").expect("a file");
+    let mut stage = with_picture(&path.display().to_string());
+    let restores_on_run = |stage: &mut Stage| {
+        stage.window.get_by_label("Run").click();
+        let restores = (0..6).any(|_| {
+            stage.window.step();
+            let jobs = &state(stage).jobs.images;
+            jobs.iter().any(|job| job.part == Part::Restore)
+        });
+        stage.settle();
+        stage.finish_maps();
+        restores
+    };
+    assert!(
+        !restores_on_run(&mut stage),
+        "it was read when it was chosen"
+    );
+    std::fs::write(&path, "written again, longer").expect("a file");
+    assert!(restores_on_run(&mut stage));
+    assert!(!restores_on_run(&mut stage));
 }

@@ -17,6 +17,7 @@ mod compared_maps;
 mod counts_row;
 pub(crate) mod curves_panel;
 pub(crate) mod effect_panel;
+mod files_seen;
 mod intervention_settings;
 mod jobs;
 mod map_data;

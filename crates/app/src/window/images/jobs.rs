@@ -5,6 +5,7 @@ use std::time::Instant;
 use whyfinder_experiment::Experiment;
 use whyfinder_worker::{JobId, Request};
 
+use super::files_seen::FilesSeen;
 use super::methods::MethodName;
 use super::results::{MapResult, Restored};
 use super::state::{ImageJob, Part, PixelOf};
@@ -28,6 +29,7 @@ impl Application {
     /// One pass of every network that has not seen the picture yet.
     pub(in crate::window) fn restore_all(&mut self) {
         self.cancel_unwanted();
+        self.look_at_files();
         for network in self.networks_in_turn() {
             let seed = self.state.question.seed;
             let Some(wanted) = self.state.question.images.restoring(&network, seed) else {
@@ -44,6 +46,18 @@ impl Application {
                 self.start(&network, Part::Restore, wanted);
             }
         }
+    }
+
+    /// Forgets the answers of pictures that were written again since, so that they are read anew.
+    fn look_at_files(&mut self) {
+        let now = FilesSeen::of(&self.state.question.images);
+        if now.differs_from(&self.state.images.seen) {
+            let running: Vec<JobId> = self.state.jobs.images.iter().map(|j| j.job.id).collect();
+            running.into_iter().for_each(|id| self.end_image_job(id));
+            self.state.images.results.networks.clear();
+            self.state.images.estimate = None;
+        }
+        self.state.images.seen = now;
     }
 
     /// The map of every network that does not have it yet.

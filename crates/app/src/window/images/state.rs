@@ -8,6 +8,7 @@ use whyfinder_experiment::Experiment;
 use whyfinder_worker::protocol::{Estimate, OpenedModel};
 
 use super::asking::ImageQuestion;
+use super::files_seen::FilesSeen;
 use super::methods::MethodName;
 use super::parts::MapPart;
 use super::results::ImageResults;
@@ -20,6 +21,8 @@ pub struct Images {
     /// By reference.
     pub opened: BTreeMap<String, Arc<OpenedModel>>,
     pub results: ImageResults,
+    /// What the files were when they were asked about last.
+    pub seen: FilesSeen,
     /// The block whose numbers are read out.
     pub block: Option<Cell>,
     /// The block was chosen by the person, not by the window for want of one.

@@ -70,7 +70,7 @@ impl KeptResult {
     }
 }
 
-/// Equal for equal experiments on the same weights, so that an answer is kept once, however many runs show it.
+/// Equal for equal experiments on the same weights and files, so that an answer is kept once, however many runs show it.
 ///
 /// # Errors
 /// If a path in the experiment is not Unicode.
@@ -85,10 +85,11 @@ pub fn key_of(outcome: &Outcome) -> Result<String, ExperimentError> {
     let asked: String = digest(&experiment)?.chars().take(24).collect();
     let provenance = &outcome.provenance;
     let model = short(&provenance.model_digest);
-    Ok(match model.as_str() {
-        "" => asked,
-        model => format!("{asked}-{model}"),
-    })
+    // A picture that was replaced has another answer, though nothing else is asked.
+    let files = provenance.digest_of_files().as_deref().map(short);
+    let model = Some(model).filter(|model| !model.is_empty());
+    let parts = [Some(asked), model, files].into_iter().flatten();
+    Ok(parts.collect::<Vec<_>>().join("-"))
 }
 
 /// A name that sorts by time and that no other window gives at the same moment.
@@ -140,6 +141,41 @@ impl Node {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    use whyfinder_experiment::{Provenance, parse_experiment};
+
+    #[test]
+    fn answers_of_other_weights_or_files_are_kept_apart() {
+        let text = "instrument = \"gradient\"\nmodel = \"demo:denoise\"\n\
+                    [input]\ntruth = \"a.png\"\nregion = [0, 0, 4, 4]\n";
+        let experiment = parse_experiment(text, &[]).expect("an experiment");
+        let key = |model: &str, files: &[&str]| {
+            let outcome = Outcome {
+                experiment: experiment.clone(),
+                provenance: Provenance {
+                    model_digest: model.to_string(),
+                    file_digests: files.iter().map(ToString::to_string).collect(),
+                    ..Provenance::default()
+                },
+                fields: Vec::new(),
+                summary: Default::default(),
+                distributions: Vec::new(),
+                attention: Vec::new(),
+            };
+            key_of(&outcome).expect("a key")
+        };
+        let keys = [
+            key("", &[]),
+            key("ab", &[]),
+            key("ab", &["1"]),
+            key("ab", &["2"]),
+            key("cd", &["1"]),
+        ];
+        for (i, a) in keys.iter().enumerate() {
+            assert!(keys.iter().skip(i + 1).all(|b| a != b), "{keys:?}");
+        }
+        assert_eq!(key("ab", &["1"]), keys[2]);
+    }
 
     #[test]
     fn names_sort_by_time_and_differ_at_the_same_moment() {
