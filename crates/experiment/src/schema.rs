@@ -43,13 +43,13 @@ pub fn refuse_newer(
     let (writer, with) = match program.map(str::trim) {
         Some(program) if !program.is_empty() && program != PROGRAM => {
             let program: String = program.chars().take(80).collect();
-            (program, "that version")
+            (program, "that version or a later one")
         }
         _ => ("a newer Whyfinder".to_string(), "a newer version"),
     };
     Err(ExperimentError::invalid(format!(
         "The {what} was written by {writer} in version {version} of its form, and this is {PROGRAM}, which reads \
-         versions up to {latest}; open it with {with} or a later one."
+         versions up to {latest}; open it with {with}."
     )))
 }
 

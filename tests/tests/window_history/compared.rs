@@ -161,8 +161,15 @@ fn next_tokens_of_two_runs_are_compared() {
     }
 }
 
+/// The high ends of all colour bars, with what they are called.
+fn high_ends(stage: &Stage) -> Vec<f64> {
+    let ends = stage.window.query_all_by_label_contains(", high end");
+    ends.filter_map(|n| n.accesskit_node().numeric_value())
+        .collect()
+}
+
 #[test]
-fn what_cannot_be_subtracted_says_why() {
+fn unlike_traces_have_their_own_colours_and_cannot_be_subtracted() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut stage = window(Vec::new(), folder.path());
     click_containing(&mut stage, FACT);
@@ -174,30 +181,26 @@ fn what_cannot_be_subtracted_says_why() {
     stage.settle();
     click(&mut stage, "log probability");
     stage.finish();
-    let ids: Vec<String> = state(&stage)
-        .run_history
-        .nodes
-        .iter()
-        .map(|n| n.id.clone())
-        .collect();
     stage.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
     stage.settle();
-    for id in &ids {
-        let change = state(&stage)
-            .run_history
-            .node(id)
-            .expect("there")
-            .change
-            .clone();
-        let place = stage
-            .window
-            .get_by_label_contains(&format!("Run: {change}"))
-            .rect();
-        stage.window.hover_at(place.center());
-        stage.window.run_steps(3);
-        click(&mut stage, &format!("Compare “{change}”"));
+    compare_all(&mut stage);
+    stage
+        .window
+        .get_by_label_contains("each with its own range of colours");
+    // Three bars above, three below.
+    let before = high_ends(&stage);
+    assert_eq!(before.len(), 6);
+    let mut bars = stage.window.query_all_by_label_contains(", high end");
+    bars.next().expect("there are six").focus();
+    drop(bars);
+    stage.window.run_steps(2);
+    stage.window.key_press(Key::ArrowLeft);
+    stage.window.run_steps(3);
+    let after = high_ends(&stage);
+    for (bar, (before, after)) in before.iter().zip(&after).enumerate() {
+        assert_eq!(before == after, bar >= 3, "bar {bar}: {before} {after}");
     }
-    click(&mut stage, "Compare the two runs");
+    stage.picture("compared_unlike");
     click(&mut stage, "Difference");
     wait(&mut stage, "the sentence", |s| {
         s.window
@@ -205,6 +208,51 @@ fn what_cannot_be_subtracted_says_why() {
             .is_some()
     });
     stage.picture("difference_refused");
+}
+
+#[test]
+fn unlike_maps_have_their_own_colours_and_cannot_be_subtracted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut stage = Stage::keeping(
+        1440.0,
+        900.0,
+        1.0,
+        Vec::new(),
+        &["demo:sr-window"],
+        Some(folder.path().into()),
+    );
+    click(&mut stage, "Run");
+    stage.finish_maps();
+    wait(&mut stage, "the result", |s| kept(s) == 1);
+    click(&mut stage, "Method LAM");
+    stage.finish_maps();
+    click(&mut stage, "Run");
+    stage.finish_maps();
+    wait(&mut stage, "the second", |s| kept(s) == 2);
+    stage.window.key_press_modifiers(Modifiers::COMMAND, Key::H);
+    stage.settle();
+    compare_all(&mut stage);
+    stage
+        .window
+        .get_by_label_contains("each with its own range of colours");
+    stage.window.get_by_label("Effects, run A");
+    stage.window.get_by_label("Attribution, run B");
+    // A map of effects has two ends, an attribution one.
+    stage.window.get_by_label("run A, low end");
+    let low = stage.window.query_by_label("run B, low end");
+    assert!(low.is_none(), "it begins at zero");
+    let before = high_ends(&stage);
+    stage.window.get_by_label("run B, high end").focus();
+    stage.window.run_steps(2);
+    stage.window.key_press(Key::ArrowLeft);
+    stage.window.run_steps(3);
+    let after = high_ends(&stage);
+    assert_eq!((before.len(), after.len()), (2, 2));
+    assert_eq!(before[0], after[0]);
+    assert!(after[1] < before[1], "{before:?} {after:?}");
+    stage.picture("compared_unlike_maps");
+    click(&mut stage, "Difference");
+    stage.window.get_by_label_contains("do not mean the same");
 }
 
 #[test]

@@ -222,8 +222,8 @@ fn runs_of_prompts_that_begin_alike_are_told_apart() {
         }
         for label in [
             "Run: “The lighthouse of Varn st…”, Run · isles",
-            "Run: “…stands on the coast of”, Run · isles",
-            "Run: “…stands beside the port of”, Run · isles",
+            "Run: “…the coast of”, Run · isles",
+            "Run: “…beside the port of”, Run · isles",
         ] {
             stage.window.get_by_label_contains(label);
         }

@@ -79,7 +79,7 @@ fn in_words(news: &Kept) -> String {
             parts,
             seconds,
         } => format!(
-            "Going on with a run that was interrupted: {} are there already, from {}.",
+            "Going on with a run that was interrupted: {} there already, from {}.",
             in_all(*cells, *parts),
             spoken(Duration::from_secs_f64(seconds.clamp(0.0, 1e9)))
         ),
@@ -98,9 +98,11 @@ fn in_words(news: &Kept) -> String {
 
 fn in_all(cells: usize, parts: usize) -> String {
     match (cells, parts) {
-        (cells, 0) => format!("{cells} cells"),
-        (0, parts) => format!("{parts} parts"),
-        (cells, parts) => format!("{cells} cells and {parts} larger parts"),
+        (1, 0) => "1 cell is".to_string(),
+        (cells, 0) => format!("{cells} cells are"),
+        (0, 1) => "1 part is".to_string(),
+        (0, parts) => format!("{parts} parts are"),
+        (cells, parts) => format!("{cells} cells and {parts} larger parts are"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::maps::look::Linked;
 use crate::maps::tile_shelf::TileShelf;
 use crate::maps::token_lines::TokenLinesState;
 use crate::maps::trace_grid::{TraceCell, TraceState};
-use crate::maps::{Cell, EffectRange, HeatmapView};
+use crate::maps::{Cell, ColourRange, EffectRange, HeatmapView};
 
 #[derive(Debug, Default)]
 pub(crate) struct MapStates {
@@ -46,6 +46,9 @@ pub(crate) struct ComparedViews {
     pub(crate) difference: Option<(usize, Cell)>,
     pub(crate) range: EffectRange,
     pub(crate) difference_range: EffectRange,
+    /// Of each run, where their numbers are of unlike kinds and have no range in common.
+    pub(crate) own_traces: [ColourRange; 2],
+    pub(crate) own_maps: [EffectRange; 2],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -47,7 +47,7 @@ fn keeping_cells_costs_little() {
     draw(place.path(), 0.0);
     let picture = place.path().join("picture.png");
     let words = [" of", " the", " old", " stands"];
-    let prompt: String = (0..5000).map(|i| words[i * i % 7 % 4]).collect();
+    let prompt: String = (0..16_000).map(|i| words[i * i % 7 % 4]).collect();
     let run = format!(
         "instrument = \"run\"\nmodel = {:?}\n[input]\nprompt = {prompt:?}\n[run]\nattention = true\n",
         concat!(

@@ -105,7 +105,15 @@ fn beside(before: &[Experiment], after: &[Experiment]) -> Option<String> {
         .iter()
         .map(name)
         .find(|n| Some(*n) != last && *n != "run" && !before.iter().any(|e| name(e) == *n))?;
-    Some(format!("with {}", came.replace('-', " ")))
+    Some(format!("with {}", instrument(came)))
+}
+
+/// An instrument in words.
+pub fn instrument(name: &str) -> String {
+    match name {
+        "lam" | "rise" => name.to_uppercase(),
+        name => name.replace('-', " "),
+    }
 }
 
 /// The last part of a path, or of `demo:NAME`.
@@ -168,7 +176,9 @@ fn change(
                 lists(&name, a, b, said)
             }
             _ if key == "input.region" => format!("{name} {}", region(b)),
-            _ if key == "instrument" => format!("{} → {}", said(a), said(b)),
+            (Value::String(a), Value::String(b)) if key == "instrument" => {
+                format!("{} → {}", instrument(a), instrument(b))
+            }
             _ => format!("{name} {} → {}", said(a), said(b)),
         },
         (None, Some(b)) => format!("{name} {}", said(b)),
@@ -335,16 +345,16 @@ mod tests {
         );
         assert_eq!(
             first_words(&of(other)[0], &[&of(long)[0]]),
-            "“…stands on the coast of”"
+            "“…the coast of”"
         );
         assert_eq!(
             change_words(&of(long), &of(other), &[]),
-            "prompt “…stands on the coast of”"
+            "prompt “…the coast of”"
         );
         // Both came from a third, which is not the one that looks alike.
         assert_eq!(
             change_words(&of("The port of"), &of(other), &[&of(long)[0]]),
-            "prompt “…stands on the coast of”"
+            "prompt “…the coast of”"
         );
         let picture = |name: &str| with(MAP, &[&format!("input.truth=/home/me/{name}")]);
         assert_eq!(
@@ -353,7 +363,7 @@ mod tests {
                 &picture("series_of_2024_in_the_garden_002.png"),
                 &[]
             ),
-            "truth …in_the_garden_002.png"
+            "truth …garden_002.png"
         );
     }
 
@@ -370,6 +380,7 @@ mod tests {
             of(&["instrument=occlusion"]),
             "causal effect map → occlusion"
         );
+        assert_eq!(of(&["instrument=lam"]), "causal effect map → LAM");
         assert_eq!(of(&["model=demo:sr-local"]), "denoise → sr-local");
         let both = [with(MAP, &[]), with(MAP, &["model=demo:sr-window"])].concat();
         assert_eq!(change_words(&with(MAP, &[]), &both, &[]), "with sr-window");

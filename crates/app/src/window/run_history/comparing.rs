@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use whyfinder_experiment::{Difference, Field, InstrumentSettings, Outcome, TraceKind, subtract};
 
-use super::changes::short;
+use super::changes::{instrument, short};
 use crate::maps::{Raster, Region};
 use crate::window::images::results::{MapResult, Restored};
 use crate::window::results::TraceResult;
@@ -38,6 +38,8 @@ pub struct Traces {
 pub struct Maps {
     pub name: String,
     pub sides: [MapSide; 2],
+    /// Whether both were made by the same method.
+    pub alike: bool,
     pub difference: Result<Difference, String>,
     pub caution: Option<String>,
 }
@@ -67,6 +69,15 @@ pub struct Prediction {
 }
 
 impl Comparison {
+    /// Whether the numbers of both runs mean the same, so that one range of colours serves them both.
+    pub fn is_alike(&self) -> bool {
+        match self {
+            Self::Traces(traces) => traces.is_alike(),
+            Self::Maps(maps) => maps.iter().all(|pair| pair.alike),
+            Self::Predictions(_) | Self::Nothing(_) => true,
+        }
+    }
+
     pub fn of(a: &[Arc<Outcome>], b: &[Arc<Outcome>]) -> Self {
         if let (Some(a), Some(b)) = (trace_of(a), trace_of(b)) {
             return Self::Traces(Box::new(Traces::of(a, b)));
@@ -80,7 +91,7 @@ impl Comparison {
         }
         let name = |of: &[Arc<Outcome>]| {
             let last = of.last().map(|o| o.experiment.instrument.name());
-            last.unwrap_or("nothing").replace('-', " ")
+            instrument(last.unwrap_or("nothing"))
         };
         Self::Nothing(format!(
             "The first run is {} and the second {}: they measure different things, and nothing of one can be laid \
@@ -104,6 +115,12 @@ fn trace_of(outcomes: &[Arc<Outcome>]) -> Option<TraceResult> {
 }
 
 impl Traces {
+    /// Whether both were measured as the same.
+    pub fn is_alike(&self) -> bool {
+        let [a, b] = &self.sides;
+        a.metric() == b.metric()
+    }
+
     fn of(a: TraceResult, b: TraceResult) -> Self {
         let tokens = |t: &TraceResult| t.summary.tokens.clone();
         let caution =
@@ -206,12 +223,13 @@ impl Maps {
         let sides = [MapSide::of(a)?, MapSide::of(b)?];
         let [first, second] = &sides;
         let method = |o: &Outcome| o.experiment.instrument.name();
-        let difference = if method(a) != method(b) {
+        let alike = method(a) == method(b);
+        let difference = if !alike {
             Err(format!(
                 "The first is {} and the second {}: their numbers do not mean the same, so that a difference would mean \
                  nothing.",
-                method(a).replace('-', " "),
-                method(b).replace('-', " ")
+                instrument(method(a)),
+                instrument(method(b))
             ))
         } else {
             difference(&first.field, &second.field, 0.0)
@@ -221,6 +239,7 @@ impl Maps {
         });
         Some(Self {
             name: short(&b.experiment.model),
+            alike,
             difference,
             caution,
             sides,

@@ -70,10 +70,12 @@ fn bar(ui: &mut Ui, view: &mut View<'_>, compared: &Compared) {
             ui.set_width(room.x);
             let tokens =
                 matches!(&compared.what, Some(Ok(c)) if matches!(**c, Comparison::Predictions(_)));
-            let of = match (compared.difference, tokens) {
-                (true, _) => "the second minus the first",
-                (false, true) => "their next tokens, on one scale",
-                (false, false) => "one range of colours for both",
+            let alike = matches!(&compared.what, Some(Ok(c)) if c.is_alike());
+            let of = match (compared.difference, tokens, alike) {
+                (true, ..) => "the second minus the first",
+                (false, true, _) => "their next tokens, on one scale",
+                (false, false, true) => "one range of colours for both",
+                (false, false, false) => "unlike numbers, each with its own range of colours",
             };
             heading(ui, view.theme, "Two runs", of);
         });
@@ -178,15 +180,16 @@ pub(super) fn extent_of<'a>(fields: impl Iterator<Item = &'a Field>) -> f32 {
     round_extent(largest)
 }
 
+/// The colour bar of some maps; `signed` where their values lie on both sides of zero.
 #[allow(
     clippy::too_many_arguments,
     reason = "a bar and everything that it says"
 )]
-pub(super) fn difference_bar<'a>(
+pub(super) fn map_bar<'a>(
     ui: &mut Ui,
     look: &crate::maps::MapLook,
-    label: &str,
-    unit: &str,
+    (label, unit): (&str, &str),
+    signed: bool,
     default: f32,
     fields: impl Iterator<Item = &'a Field>,
     range: &mut crate::maps::EffectRange,
@@ -201,7 +204,7 @@ pub(super) fn difference_bar<'a>(
     let bar = EffectBar {
         label,
         unit,
-        signed: true,
+        signed,
         flipped,
         measured,
         default,

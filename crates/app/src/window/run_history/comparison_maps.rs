@@ -1,4 +1,4 @@
-//! Two causal effect maps: beside each other with one range of colours, or one minus the other.
+//! Two maps over pictures: beside each other with one range of colours where they are alike, or one minus the other.
 
 use egui::{Rect, Ui, pos2, vec2};
 use whyfinder_experiment::{Difference, Field};
@@ -6,13 +6,13 @@ use whyfinder_experiment::{Difference, Field};
 use super::Compared;
 use super::comparing::{MapSide, Maps};
 use super::comparison::{
-    BAR, GAP, HEADING, LINES, cannot, difference_bar, difference_heading, extent_of, said,
-    side_heading,
+    BAR, GAP, HEADING, LINES, cannot, difference_heading, extent_of, map_bar, said, side_heading,
 };
 use crate::maps::look::DataKey;
-use crate::maps::{EffectMap, EffectScale, effect_map};
+use crate::maps::{EffectMap, EffectRange, EffectScale, effect_map};
 use crate::window::controls::within;
 use crate::window::images::round_extent;
+use crate::window::map_states::ComparedViews;
 use crate::window::view::View;
 
 /// The line that reads out a map, and the room above it, points.
@@ -39,50 +39,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
     let height = (width * aspect + HEADING + READ).ceil().min(most);
     let bottom = above.top() + rows * height + (rows - 1.0) * GAP;
     let below = below.translate(vec2(0.0, bottom + 4.0 - below.top()));
-    let shown: Vec<&Field> = maps
-        .iter()
-        .flat_map(|m| match (&m.difference, compared.difference) {
-            (Ok(found), true) => vec![&found.field],
-            (Err(_), true) => Vec::new(),
-            (_, false) => m.sides.iter().map(|s| &s.field).collect(),
-        })
-        .collect();
-    let signed = compared.difference || maps.iter().any(|m| m.sides.iter().any(|s| s.signed));
-    let default = match compared.difference {
-        true => extent_of(shown.iter().copied()),
-        false => round_extent(outside_regions(maps)),
-    };
-    let flipped = view.state.images.flipped;
-    let range = &mut view.maps.compared;
-    let range = match compared.difference {
-        true => &mut range.difference_range,
-        false => &mut range.range,
-    };
-    let scale = EffectScale {
-        extent: range.extent(default),
-        signed,
-        flipped,
-    };
-    let label = if compared.difference {
-        "difference"
-    } else {
-        "both runs"
-    };
-    if !shown.is_empty() {
-        let look = view.look;
-        within(ui, below, "bar", LINES, |ui| {
-            difference_bar(
-                ui,
-                look,
-                label,
-                "dB",
-                default,
-                shown.iter().copied(),
-                range,
-                flipped,
-            );
-        });
-    }
+    let scales = bars(ui, view, compared, maps, below, above.width());
     for (row, pair) in maps.iter().enumerate() {
         let top = above.top() + row as f32 * (height + GAP);
         let place = Rect::from_min_size(pos2(above.left(), top), vec2(above.width(), height));
@@ -100,7 +57,7 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
                             &key,
                             &pair.sides[1],
                             field,
-                            scale,
+                            scales[1],
                             "Difference of effects",
                         );
                     }
@@ -117,17 +74,117 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, maps: 
                 let note = if maps.len() > 1 { of.name.as_str() } else { "" };
                 side_heading(ui, view, compared, side, note);
                 let key = format!("{row}-{}", compared.nodes[side]);
-                let label = format!("Effects, run {}", ["A", "B"][side]);
-                map(ui, view, &key, of, &of.field, scale, &label);
+                let what = if of.signed { "Effects" } else { "Attribution" };
+                let label = format!("{what}, run {}", ["A", "B"][side]);
+                map(ui, view, &key, of, &of.field, scales[side], &label);
             });
         }
     }
 }
 
+/// The colour bars below the maps, one for both sides where their numbers mean the same, and the scale of each side.
+fn bars(
+    ui: &mut Ui,
+    view: &mut View<'_>,
+    compared: &Compared,
+    maps: &[Maps],
+    below: Rect,
+    width: f32,
+) -> [EffectScale; 2] {
+    let both: Vec<&MapSide> = maps.iter().flat_map(|m| &m.sides).collect();
+    if compared.difference {
+        let found = maps.iter().filter_map(|m| m.difference.as_ref().ok());
+        let fields: Vec<&Field> = found.map(|d| &d.field).collect();
+        let bar = Bar {
+            label: "difference",
+            default: extent_of(fields.iter().copied()),
+            fields: &fields,
+            signed: true,
+            unit: unit(&both),
+        };
+        return [bar.show(ui, view, below, |kept| &mut kept.difference_range); 2];
+    }
+    if maps.iter().all(|pair| pair.alike) {
+        let bar = |fields| Bar::of("both runs", &both, fields);
+        let fields: Vec<&Field> = both.iter().map(|s| &s.field).collect();
+        return [bar(&fields).show(ui, view, below, |kept| &mut kept.range); 2];
+    }
+    let column = ((width - GAP) / 2.0).floor();
+    [0, 1].map(|side| {
+        let own: Vec<&MapSide> = maps.iter().map(|m| &m.sides[side]).collect();
+        let fields: Vec<&Field> = own.iter().map(|s| &s.field).collect();
+        let mut place = below.translate(vec2(side as f32 * (column + GAP), 0.0));
+        place.set_width(below.width().min(column));
+        let bar = Bar::of(["run A", "run B"][side], &own, &fields);
+        bar.show(ui, view, place, |kept| &mut kept.own_maps[side])
+    })
+}
+
+/// A colour bar and what it is of.
+struct Bar<'a> {
+    label: &'static str,
+    fields: &'a [&'a Field],
+    default: f32,
+    signed: bool,
+    unit: &'static str,
+}
+
+/// Effects have one, attributions do not.
+fn unit(sides: &[&MapSide]) -> &'static str {
+    match sides.iter().any(|s| s.signed) {
+        true => "dB",
+        false => "",
+    }
+}
+
+impl<'a> Bar<'a> {
+    fn of(label: &'static str, sides: &[&MapSide], fields: &'a [&'a Field]) -> Self {
+        Self {
+            label,
+            fields,
+            default: round_extent(outside_regions(sides)),
+            signed: sides.iter().any(|s| s.signed),
+            unit: unit(sides),
+        }
+    }
+
+    fn show(
+        &self,
+        ui: &mut Ui,
+        view: &mut View<'_>,
+        place: Rect,
+        range: impl Fn(&mut ComparedViews) -> &mut EffectRange,
+    ) -> EffectScale {
+        let flipped = view.state.images.flipped;
+        let range = range(&mut view.maps.compared);
+        let scale = EffectScale {
+            extent: range.extent(self.default),
+            signed: self.signed,
+            flipped,
+        };
+        if !self.fields.is_empty() {
+            let look = view.look;
+            within(ui, place, self.label, LINES, |ui| {
+                map_bar(
+                    ui,
+                    look,
+                    (self.label, self.unit),
+                    self.signed,
+                    self.default,
+                    self.fields.iter().copied(),
+                    range,
+                    flipped,
+                );
+            });
+        }
+        scale
+    }
+}
+
 /// The largest value of all maps; the region's own blocks apart, which would outshine all others.
-fn outside_regions(maps: &[Maps]) -> f32 {
+fn outside_regions(sides: &[&MapSide]) -> f32 {
     let mut largest = 0f32;
-    for side in maps.iter().flat_map(|m| &m.sides) {
+    for side in sides {
         let cols = side.field.axes.get(1).map_or(1, |a| a.len()).max(1);
         for (i, value) in side.field.values.iter().enumerate() {
             let own = side.of_blocks

@@ -1,4 +1,4 @@
-//! Two causal traces: one above the other with one range of colours, or one minus the other.
+//! Two causal traces: one above the other with one range of colours where they are alike, or one minus the other.
 
 use egui::{Rect, Ui, pos2, vec2};
 use whyfinder_experiment::{Difference, Field};
@@ -6,7 +6,7 @@ use whyfinder_experiment::{Difference, Field};
 use super::Compared;
 use super::comparing::Traces;
 use super::comparison::{
-    BAR, GAP, LINES, cannot, difference_bar, difference_heading, extent_of, said, side_heading,
+    BAR, GAP, LINES, cannot, difference_heading, extent_of, map_bar, said, side_heading,
 };
 use crate::maps::look::{DataKey, Linked};
 use crate::maps::signed_grid::{SignedGrids, signed_grids};
@@ -40,13 +40,17 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, traces
         }
         return;
     }
-    let shared = shared_range(&traces.sides);
+    let alike = traces.is_alike();
+    let shared = shared_range(&traces.sides).filter(|_| alike);
     for (side, place) in halves(room).into_iter().enumerate() {
         let trace = &traces.sides[side];
         within(ui, place, ("side", side), LINES, |ui| {
             side_heading(ui, view, compared, side, &trace_panel::metric_of(trace));
             let key = format!("compared-{}", compared.nodes[side]);
             let mut state = view.maps.compared.trace;
+            if !alike {
+                state.range = view.maps.compared.own_traces[side];
+            }
             if state.range.custom.is_none() {
                 state.range.custom = shared;
             }
@@ -67,7 +71,11 @@ pub(super) fn show(ui: &mut Ui, view: &mut View<'_>, compared: &Compared, traces
             let kept = &mut view.maps.compared;
             kept.trace.view = state.view;
             if state.range.custom != before {
-                kept.trace.range = state.range;
+                let range = match alike {
+                    true => &mut kept.trace.range,
+                    false => &mut kept.own_traces[side],
+                };
+                *range = state.range;
             }
             if let Some(cell) = response.and_then(|r| r.picked) {
                 kept.cell = Some(cell);
@@ -115,11 +123,11 @@ fn trace_differences(
     let label = format!("difference of {}", trace_panel::metric_of(second));
     within(ui, lower, "bar", LINES, |ui| {
         let range = &mut view.maps.compared.difference_range;
-        difference_bar(
+        map_bar(
             ui,
             view.look,
-            &label,
-            unit,
+            (&label, unit),
+            true,
             default,
             fields.iter().copied(),
             range,

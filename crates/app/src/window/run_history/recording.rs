@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use whyfinder_experiment::{Experiment, InstrumentSettings, Outcome};
 
-use super::changes::{change_words, first_words, short};
+use super::changes::{change_words, first_words, instrument, short};
 use super::keeper::Task;
 use super::node::{KeptResult, LookedAt, Node, new_id, seconds};
 use crate::maps::Cell;
@@ -239,7 +239,7 @@ fn title(experiments: &[Experiment]) -> String {
     let Some(last) = experiments.last() else {
         return String::new();
     };
-    let name = last.instrument.name().replace('-', " ");
+    let name = instrument(last.instrument.name());
     let mut letters = name.chars();
     let name = letters.next().map_or(String::new(), |first| {
         first.to_uppercase().chain(letters).collect::<String>()
