@@ -293,3 +293,86 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use whyfinder_experiment::{parse_experiment, schema};
+
+    use super::*;
+
+    fn identity() -> Identity {
+        let text = "instrument = \"run\"\nmodel = \"m\"\n[input]\nprompt = \"a b\"\n";
+        Identity {
+            schema: schema::RESULT,
+            program: schema::PROGRAM.into(),
+            experiment: parse_experiment(text, &[]).expect("parses"),
+            files: Vec::new(),
+            model_digest: "1".into(),
+            tokenizer_digest: "2".into(),
+            device: "cpu".into(),
+            dtype: "f32".into(),
+            memory: 1 << 30,
+        }
+    }
+
+    /// A ledger of a run that goes on long enough to be worth keeping.
+    fn ledger(folder: &Path) -> (Ledger, Vec<Kept>) {
+        let (ledger, news) = Ledger::open(folder, identity());
+        std::thread::sleep(SOONEST);
+        (ledger.expect("a ledger"), news)
+    }
+
+    #[test]
+    fn parts_are_taken_up_and_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = Stage::only("output");
+        let (mut early, _) = Ledger::open(folder.path(), identity());
+        let early = early.as_mut().expect("a ledger");
+        assert_eq!(early.keep_part(of, 0, &[&[1.0]]), Err(None), "too soon");
+        assert!(!early.holds_anything());
+        let (mut ledger, _) = ledger(folder.path());
+        assert!(ledger.wants_parts());
+        assert!(!ledger.wants_parts(), "not at once again");
+        ledger
+            .keep_part(of, 3, &[&[1.0, 2.0], &[3.0]])
+            .expect("kept");
+        ledger.keep_part(of, 4, &[&[4.0]]).expect("kept");
+        ledger.drop_part(of, 4);
+        assert!(ledger.holds_anything());
+        let (again, news) = Ledger::open(folder.path(), identity());
+        let again = again.expect("a ledger");
+        assert_eq!(again.known_part(of, 3, 3), Some(vec![1.0, 2.0, 3.0]));
+        assert_eq!(again.known_part(of, 4, 1), None);
+        let taken_up = |kept: &Kept| {
+            matches!(
+                kept,
+                Kept::TakenUp {
+                    cells: 0,
+                    parts: 1,
+                    ..
+                }
+            )
+        };
+        assert!(news.iter().any(taken_up), "{news:?}");
+    }
+
+    #[test]
+    fn a_disk_that_is_too_full_for_parts_is_said_once_and_keeps_its_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = Stage::only("output");
+        let (mut ledger, _) = ledger(folder.path());
+        // A result that no disk holds beside them.
+        ledger.reserve(1 << 60);
+        match ledger.keep_part(of, 0, &[&[1.0]]) {
+            Err(Some(Kept::Not(sentence))) => assert!(
+                sentence.contains("too little to keep parts")
+                    && sentence.contains("The run goes on"),
+                "{sentence}"
+            ),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(ledger.keep_part(of, 0, &[&[1.0]]), Err(None));
+        assert!(!ledger.wants_parts());
+        assert_eq!(ledger.known_part(of, 0, 1), None);
+    }
+}
