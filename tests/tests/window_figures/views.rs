@@ -155,20 +155,36 @@ fn maps_over_pictures_come_back_zoomed_pinned_and_in_their_colours() {
     assert!(panels.iter().all(|p| !p.inverted), "{panels:?}");
 }
 
+/// A figure of a trace whose panel of the residual stream is described by this, too, as `whyfinder figure` writes it:
+/// of no map in the window.
+fn by_command(path: &Path, more: &str) -> Stage {
+    let mut stage = exporting(vec![Answer::Picked(path.to_path_buf())]);
+    write(&mut stage, "SVG");
+    let svg = std::fs::read_to_string(path).expect("written");
+    let view = "&quot;view&quot;:&quot;residual&quot;";
+    assert!(svg.contains(view), "{svg:.3000}");
+    let more = more.replace('"', "&quot;");
+    std::fs::write(path, svg.replace(view, &format!("{view},{more}"))).expect("writes");
+    let mut stage = Stage::of_figure(path);
+    open_dialog(&mut stage);
+    stage
+}
+
+#[test]
+fn a_range_that_a_figure_was_given_by_command_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = by_command(&folder.path().join("f.svg"), "\"range\":[0.25,0.75]");
+    let range = Some([0.25, 0.75]);
+    assert_eq!(looked_now(&stage).maps["trace"].range, range);
+    let export = state(&stage).export.as_ref().expect("open");
+    assert_eq!(export.description.panels[0].range, range);
+}
+
 #[test]
 fn a_part_that_a_figure_came_with_can_be_left_and_taken_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("f.svg");
-    let mut stage = exporting(vec![Answer::Picked(path.clone())]);
-    write(&mut stage, "SVG");
-    // As `whyfinder figure --part` writes it: of no map in the window.
-    let svg = std::fs::read_to_string(&path).expect("written");
-    let view = "&quot;view&quot;:&quot;residual&quot;";
-    assert!(svg.contains(view), "{svg:.3000}");
-    let part = "&quot;part&quot;:{&quot;rows&quot;:[1,4],&quot;columns&quot;:[0,3]}";
-    std::fs::write(&path, svg.replace(view, &format!("{view},{part}"))).expect("writes");
-    let mut stage = Stage::of_figure(&path);
-    open_dialog(&mut stage);
+    let mut stage = by_command(&path, "\"part\":{\"rows\":[1,4],\"columns\":[0,3]}");
     let part = Part {
         rows: [1, 4],
         columns: [0, 3],

@@ -123,8 +123,8 @@ pub struct DrawnFigure {
     /// Width and height on paper.
     pub cm: [f32; 2],
     pub notices: Vec<String>,
-    /// Of the SVG alone.
-    pub of_svg: Vec<String>,
+    /// What concerns one format alone.
+    pub of_formats: Vec<(Format, String)>,
 }
 
 /// What can be done in the dialog.

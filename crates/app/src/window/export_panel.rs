@@ -350,8 +350,9 @@ fn preview(ui: &mut Ui, theme: &Theme, export: &Export) {
 fn drawn(ui: &mut Ui, theme: &Theme, format: Format, figure: &DrawnFigure, version: u64) {
     let [width, height] = figure.cm;
     muted(ui, theme, format!("{width:.1} × {height:.1} cm on paper"));
-    let of_svg = figure.of_svg.iter().filter(|_| format == Format::Svg);
-    for notice in figure.notices.iter().chain(of_svg) {
+    let of_format = figure.of_formats.iter().filter(|(of, _)| *of == format);
+    let of_format = of_format.map(|(_, notice)| notice);
+    for notice in figure.notices.iter().chain(of_format) {
         ui.add(egui::Label::new(RichText::new(notice).size(12.0).color(theme.accent)).wrap());
     }
     let texture = texture(ui.ctx(), figure, version);

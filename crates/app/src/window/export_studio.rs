@@ -121,6 +121,14 @@ fn carry_out(order: &Order) -> Delivery {
 fn preview(figure: &Figure, dpi: f32) -> Result<DrawnFigure, FigureError> {
     let image = figure.image(dpi)?;
     let size = [image.width as usize, image.height as usize];
+    let known = figure.notices().len();
+    let of_formats = Format::ALL
+        .iter()
+        .flat_map(|&format| {
+            let all = figure.notices_of(format).into_iter().skip(known);
+            all.map(move |notice| (format, notice))
+        })
+        .collect();
     Ok(DrawnFigure {
         image: Arc::new(egui::ColorImage::from_rgba_unmultiplied(
             size,
@@ -128,9 +136,7 @@ fn preview(figure: &Figure, dpi: f32) -> Result<DrawnFigure, FigureError> {
         )),
         cm: figure.size().map(|points| points * 2.54 / 72.0),
         notices: figure.notices().to_vec(),
-        of_svg: figure
-            .notices_of(Format::Svg)
-            .split_off(figure.notices().len()),
+        of_formats,
     })
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use egui::{Rect, vec2};
-use whyfinder_experiment::{Field, ImportForm, Outcome};
+use whyfinder_experiment::{Field, ImportForm, InstrumentSettings, Outcome};
 use whyfinder_figure::looked::Pixel;
-use whyfinder_figure::{Looked, MapLooked, Panel, Part, View};
+use whyfinder_figure::{Looked, MapLooked, Origin, Panel, Part, View};
 use whyfinder_paint::Reduction;
 
 use super::application::Application;
@@ -13,6 +13,35 @@ use super::images::state::PixelOf;
 use super::map_states::MapStates;
 use crate::maps::picture_view::PictureState;
 use crate::maps::{ColourRange, EffectRange, GridFrame, HeatmapView, Region, TokenLinesState};
+
+/// Gives maps the ranges that a figure's panels were given elsewhere, by `whyfinder figure --range`.
+pub(super) fn take_ranges(looked: &mut Looked, origin: &Origin) {
+    for panel in &origin.description.panels {
+        let Some(range) = panel.range else {
+            continue;
+        };
+        let instrument = origin.sources.get(panel.source);
+        let map = match (&panel.view, instrument.map(|s| &s.experiment.instrument)) {
+            (View::Atlas, _) => ATLAS,
+            (View::Head { .. }, _) => HEAD,
+            (View::Field(_), Some(InstrumentSettings::Image { .. })) => match panel.minus {
+                Some(_) => DIFFERENCES,
+                None => PICTURES,
+            },
+            (View::Field(_), Some(InstrumentSettings::CausalTrace { .. })) => TRACE,
+            (View::Field(_), Some(InstrumentSettings::Import { import })) => match import.form {
+                ImportForm::Effects => FIELD,
+                ImportForm::Trace => TRACE,
+                ImportForm::Attention => continue,
+            },
+            _ => continue,
+        };
+        looked.maps.entry(map.into()).or_insert(MapLooked {
+            range: Some(range),
+            ..MapLooked::default()
+        });
+    }
+}
 
 /// Names of the maps in figures.
 const ATLAS: &str = "atlas";

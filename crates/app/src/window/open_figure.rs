@@ -6,6 +6,7 @@ use whyfinder_figure::{Origin, View};
 
 use super::application::Application;
 use super::images::ImageCommand;
+use super::looked::take_ranges;
 use super::selection::Selection;
 use crate::maps::Cell;
 use crate::missing_model::missing_model;
@@ -53,6 +54,9 @@ impl Application {
         let description = &origin.description;
         let block = description.selected.as_ref().and_then(|s| s.block);
         let mut looked = description.looked.clone().unwrap_or_default();
+        if description.looked.is_none() {
+            take_ranges(&mut looked, origin);
+        }
         looked.flipped |= description.panels.iter().any(|panel| panel.inverted);
         if selection != Selection::default() {
             self.state.selection = selection;
