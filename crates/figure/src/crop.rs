@@ -141,7 +141,11 @@ fn cut_over(
 ) -> Result<[String; 2], FigureError> {
     let whole = [over.picture.height as usize, over.picture.width as usize];
     let pixels = match &mut over.cells {
-        None => within(whole)?,
+        None => {
+            let pixels = within(whole)?;
+            over.origin = [0, 1].map(|axis| -(pixels[axis].start as f32));
+            pixels
+        }
         Some(grid) => {
             let shape = grid.map.shape();
             let [rows, columns] = within([shape.height, shape.width])?;

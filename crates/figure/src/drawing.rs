@@ -86,7 +86,7 @@ pub struct Tiles {
 pub struct Over {
     pub picture: Image,
     pub cells: Option<Grid>,
-    /// Where the first cell lies: y, x in the picture's pixels.
+    /// Where the first cell lies, or the whole picture's first pixel: y, x in the picture's pixels.
     pub origin: [f32; 2],
     /// Height and width of a cell in the picture's pixels; cells at the edge may be cut.
     pub cell: [f32; 2],

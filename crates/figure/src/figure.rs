@@ -13,7 +13,7 @@ use crate::scene::{Face, Scene, Text};
 use crate::view::{View, is_curve, views_of};
 use crate::{
     FigureError, crop, draw_attention, draw_image, draw_scores, draw_trace, draw_window_attention,
-    layout, pdf, pgfplots, raster, svg, svg_fonts, tables,
+    layout, pdf, pgfplots, picture_numbers, raster, svg, svg_fonts, tables,
 };
 
 /// A result that a figure shows.
@@ -112,6 +112,9 @@ impl Figure {
                     named.join(", ")
                 ));
             }
+        }
+        if format == Format::Csv && self.drawings.iter().any(picture_numbers::is_left_out) {
+            notices.push("A large picture is left out of the table; a .npz has its pixels.".into());
         }
         let texts = self.scene.texts();
         let beyond = texts.iter().flat_map(|text| text.text.chars());

@@ -30,6 +30,7 @@ mod pdf;
 mod pen;
 mod pgfplots;
 mod picture;
+mod picture_numbers;
 mod plot_bars;
 mod plot_grid;
 mod plot_lines;

@@ -7,7 +7,7 @@ use whyfinder_paint::array::CellState;
 use whyfinder_paint::{MapArray, flag};
 
 use crate::drawing::{Content, Drawing, Grid, Labels, Tiles};
-use crate::{FigureError, numbers};
+use crate::{FigureError, numbers, picture_numbers};
 
 /// Cells of a LaTeX table; more are better read from another file.
 const MOST_IN_LATEX: usize = 4_000;
@@ -32,6 +32,10 @@ pub(crate) fn csv(drawings: &[Drawing]) -> String {
             Content::Over(over) => {
                 if let Some(grid) = &over.cells {
                     cells(grid, &mut |r, c, v, rest| row("", r, c, v, rest));
+                }
+                for (channel, y, x, value) in picture_numbers::pixels(over) {
+                    let [y, x, value] = [y.to_string(), x.to_string(), value.to_string()];
+                    row(channel, &y, &x, &value, ",,measured");
                 }
             }
             Content::Tiles(tiles) => {
@@ -166,11 +170,10 @@ pub(crate) fn latex(drawings: &[Drawing]) -> String {
         let _ = writeln!(text, "\n{}", comment(&drawing.named()));
         match &drawing.content {
             Content::Grid(grid) => grid_table(&mut text, grid),
-            Content::Over(over) => {
-                if let Some(grid) = &over.cells {
-                    grid_table(&mut text, grid);
-                }
-            }
+            Content::Over(over) => match &over.cells {
+                Some(grid) => grid_table(&mut text, grid),
+                None => text.push_str("% A picture, no table; write .csv or .npz.\n"),
+            },
             Content::Tiles(tiles) => {
                 if tiles.map.shape().cells() > MOST_IN_LATEX {
                     text.push_str("% Too many cells for a table; write .csv or .npz.\n");
@@ -352,7 +355,8 @@ pub(crate) fn npz(drawings: &[Drawing], origin: &str) -> Result<Vec<u8>, FigureE
         match &drawing.content {
             Content::Grid(grid) => fields.push(grid_field(&name, grid)),
             Content::Over(over) => {
-                fields.extend(over.cells.as_ref().map(|grid| grid_field(&name, grid)))
+                fields.extend(over.cells.as_ref().map(|grid| grid_field(&name, grid)));
+                fields.extend(picture_numbers::field(&name, over)?);
             }
             Content::Tiles(tiles) => {
                 let shape = tiles.map.shape();

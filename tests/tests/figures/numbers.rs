@@ -1,7 +1,7 @@
 //! The numbers in the picture are those of the result.
 
 use whyfinder_experiment::{Field, Outcome};
-use whyfinder_figure::{Content, Figure, Panel, Source};
+use whyfinder_figure::{Content, Figure, Panel, Part, Source};
 use whyfinder_paint::{ColourMap, Theme};
 
 use crate::made::{TOKENS, attention, described, figure, figure_as, map, trace, with_predictions};
@@ -252,4 +252,43 @@ fn a_map_over_a_picture_says_polarity_centre_unit_and_samples() {
         assert!(all.contains(said), "{said} is missing from\n{all}");
     }
     assert!(lines.contains(&"0".into()), "{all}");
+}
+
+#[test]
+fn a_picture_by_itself_has_its_pixels_in_the_tables() {
+    let outcome = map("demo:denoise");
+    let mut description = described(&["output"]);
+    description.panels[0].part = Some(Part {
+        rows: [4, 9],
+        columns: [2, 10],
+    });
+    let figure = figure_as(&outcome, &description);
+    let output = outcome.field("output").expect("made");
+    let byte = |y: usize, x: usize, channel: usize| {
+        let value = output.values[(y * output.shape()[1] + x) * 3 + channel];
+        (value * 255.0).round_ties_even()
+    };
+    let csv = figure.csv();
+    let rows: Vec<&str> = csv.lines().skip(1).collect();
+    assert_eq!(rows.len(), 3 * 5 * 8);
+    for (i, row) in rows.iter().enumerate() {
+        let words: Vec<&str> = row.split(',').collect();
+        let (channel, pixel) = (i / 40, i % 40);
+        let (y, x) = (4 + pixel / 8, 2 + pixel % 8);
+        let place = [
+            ["red", "green", "blue"][channel],
+            &y.to_string(),
+            &x.to_string(),
+        ];
+        assert_eq!(words[2..5], place, "{row}");
+        assert_eq!(words[5].parse().ok(), Some(byte(y, x, channel)), "{row}");
+    }
+    let bytes = figure.npz().expect("written");
+    let mut npz = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let member = npz.by_name("panel.1.values.npy").expect("there");
+    let values = npyz::NpyFile::new(std::io::BufReader::new(member)).expect("an array");
+    assert_eq!(values.shape(), [5, 8, 3]);
+    let values = values.into_vec::<f32>().expect("floats");
+    assert_eq!(values[3 * 9 + 2], byte(5, 3, 2));
+    assert!(figure.latex_table().contains("% A picture"));
 }
