@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use egui::Context;
 use whyfinder_experiment::{
-    Experiment, ImageMethod, ImportSettings, InstrumentSettings, Outcome, read_experiment,
-    read_result,
+    Experiment, ImageMethod, ImportSettings, InstrumentSettings, Outcome, OutsideFile,
+    read_experiment, read_result,
 };
 
 use whyfinder_figure::{Origin, may_hold_origin, open_origin};
@@ -72,7 +72,8 @@ fn reader(path: &Path) -> Option<Reader> {
 /// Whether a picture is a figure of this program, told from its first bytes.
 pub(super) fn is_figure(path: &Path) -> bool {
     let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(4096).read_to_end(&mut head));
+    let read =
+        OutsideFile::open(path).and_then(|file| file.file().take(4096).read_to_end(&mut head));
     read.is_ok() && may_hold_origin(&head)
 }
 
