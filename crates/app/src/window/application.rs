@@ -12,8 +12,8 @@ use whyfinder_worker::{JobId, Request, TileRequest};
 use super::background::Background;
 use super::command::{Command, SHORTCUTS};
 use super::dialogs::{Answer, Dialogs, Wanted};
-use super::export::Export;
 use super::export::ExportCommand;
+use super::export::ExportSettings;
 use super::export_studio::Studio;
 use super::flat_fills::FlatFills;
 use super::images::{ImageCommand, Pending};
@@ -79,7 +79,7 @@ pub struct Application {
     /// What draws and writes figures.
     pub(super) studio: Studio,
     /// The dialog for figures as it was when it was closed last.
-    pub(super) last_export: Option<Export>,
+    pub(super) last_export: Option<ExportSettings>,
     /// The Python script that is being written.
     pub(super) script: Option<Writing>,
     /// The figure that the question was brought back from.

@@ -1,7 +1,7 @@
 //! The figure that is being made: plain data, and what can be done with it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use whyfinder_experiment::{ImageMethod, InstrumentSettings, Outcome};
 use whyfinder_figure::{Description, Format, Origin, Panel, Part, View, default_views, views_of};
@@ -108,6 +108,18 @@ pub struct Export {
     pub drawn: Option<Drawn>,
     /// Raised with each change; a drawing of an earlier one is out of date.
     pub version: u64,
+}
+
+/// What was set in the dialog when it was closed; the results themselves are not kept for it.
+#[derive(Clone, Debug)]
+pub struct ExportSettings {
+    of: Vec<Weak<Outcome>>,
+    description: Description,
+    format: Format,
+    dpi: f32,
+    width: String,
+    only_in_view: bool,
+    parts: Vec<(Choice, Part)>,
 }
 
 /// The figure as its file would be.
@@ -268,12 +280,31 @@ impl Export {
         }
     }
 
+    /// What the next figure goes on from.
+    pub fn settings(&self) -> ExportSettings {
+        ExportSettings {
+            of: self
+                .sources
+                .iter()
+                .map(|s| Arc::downgrade(&s.outcome))
+                .collect(),
+            description: self.description.clone(),
+            format: self.format,
+            dpi: self.dpi,
+            width: self.width.clone(),
+            only_in_view: self.only_in_view,
+            parts: self.parts.clone(),
+        }
+    }
+
     /// Takes the look and the format of a figure that was made before, and its panels where they are of the same
     /// results.
-    pub fn go_on_from(&mut self, last: &Export) {
-        let alike = |(a, b): (&ExportSource, &ExportSource)| Arc::ptr_eq(&a.outcome, &b.outcome);
-        let same = self.sources.len() == last.sources.len()
-            && self.sources.iter().zip(&last.sources).all(alike);
+    pub fn go_on_from(&mut self, last: &ExportSettings) {
+        let alike = |(a, b): (&ExportSource, &Weak<Outcome>)| {
+            std::ptr::eq(Arc::as_ptr(&a.outcome), b.as_ptr())
+        };
+        let same =
+            self.sources.len() == last.of.len() && self.sources.iter().zip(&last.of).all(alike);
         let here = std::mem::replace(&mut self.description, last.description.clone());
         if same {
             self.parts.clone_from(&last.parts);

@@ -237,7 +237,7 @@ impl Application {
     /// What was set stays for the next figure.
     fn close_export(&mut self) {
         if let Some(export) = self.state.export.take() {
-            self.last_export = Some(export);
+            self.last_export = Some(export.settings());
         }
     }
 
