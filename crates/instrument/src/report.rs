@@ -60,7 +60,7 @@ pub struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// The only stage of a field.
-    pub fn only(field: &'a str) -> Self {
+    pub const fn only(field: &'a str) -> Self {
         Self { number: 0, field }
     }
 }

@@ -13,18 +13,9 @@ use crate::error::{InstrumentError, Result};
 use crate::report::{Observer, Stage};
 
 /// The node behind which the values are read.
-const AFTER: Stage<'static> = Stage {
-    number: 0,
-    field: "pass",
-};
-const VALUES: Stage<'static> = Stage {
-    number: 0,
-    field: "pass, values",
-};
-const READ: Stage<'static> = Stage {
-    number: 0,
-    field: "pass, read",
-};
+const AFTER: Stage<'static> = Stage::only("pass");
+const VALUES: Stage<'static> = Stage::only("pass, values");
+const READ: Stage<'static> = Stage::only("pass, read");
 
 /// What was read of nodes.
 pub(crate) type Read = BTreeMap<NodeId, Vec<f32>>;
@@ -177,8 +168,9 @@ impl Keeping<'_> {
                 self.ended |= !self.observer.keep_part(VALUES, *id, &[&to_host(value)?]);
             }
         }
-        self.ended |= self.ended || !self.observer.keep_part(AFTER, 0, &[&[self.after as f32]]);
-        if !self.ended {
+        if self.ended || !self.observer.keep_part(AFTER, 0, &[&[self.after as f32]]) {
+            self.ended = true;
+        } else {
             // Only now is the former place given up.
             let dead: Vec<NodeId> = self
                 .kept

@@ -16,18 +16,9 @@ use crate::kept::to_host;
 use crate::report::{Observer, Stage};
 use crate::site_field::{field_of, values_at};
 
-const RESIDUAL: Stage<'static> = Stage {
-    number: 0,
-    field: "residual",
-};
-const SITES: Stage<'static> = Stage {
-    number: 0,
-    field: "sites",
-};
-const ATTENTION: Stage<'static> = Stage {
-    number: 0,
-    field: "attention",
-};
+const RESIDUAL: Stage<'static> = Stage::only("residual");
+const SITES: Stage<'static> = Stage::only("sites");
+const ATTENTION: Stage<'static> = Stage::only("attention");
 
 /// What an interrupted run has left.
 pub(super) struct TakenUp {
