@@ -149,7 +149,7 @@ impl Stage {
         while !so(self.window.state().state()) {
             assert!(began.elapsed() < Duration::from_secs(60), "it never came");
             std::thread::sleep(Duration::from_millis(10));
-            self.window.run_steps(2);
+            self.settle();
         }
         self.window.run_steps(2);
     }

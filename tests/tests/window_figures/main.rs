@@ -47,7 +47,8 @@ fn wait(stage: &mut Stage, so: impl Fn(&Stage) -> bool) {
     while !so(stage) {
         assert!(began.elapsed() < Duration::from_secs(60), "it never came");
         std::thread::sleep(Duration::from_millis(10));
-        stage.window.run_steps(2);
+        // What a file that was read in between asks for is answered too.
+        stage.settle();
     }
     stage.window.run_steps(2);
 }
