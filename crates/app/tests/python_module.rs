@@ -6,23 +6,14 @@
 use std::path::Path;
 use std::process::Command;
 
+#[path = "../../../tests/tests/support/interpreter.rs"]
+mod interpreter;
+
+use interpreter::interpreter;
 use serde_json::Value;
 
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/python");
 const BINARY: &str = env!("CARGO_BIN_EXE_whyfinder");
-
-/// A Python with numpy.
-fn interpreter() -> String {
-    let named = std::env::var("WHYFINDER_PYTHON").ok();
-    let usual = ["python3", "/usr/bin/python3"].map(String::from);
-    let has_numpy = |python: &String| {
-        let tried = Command::new(python).args(["-c", "import numpy"]).output();
-        tried.is_ok_and(|tried| tried.status.success())
-    };
-    named.into_iter().chain(usual).find(has_numpy).expect(
-        "a python3 with numpy: apt-get install python3-numpy, or name one with WHYFINDER_PYTHON",
-    )
-}
 
 fn python(folder: &Path, script: &str) -> String {
     let run = Command::new(interpreter())

@@ -4,6 +4,8 @@ use whyfinder_experiment::{Experiment, parse_experiment};
 
 mod experiments;
 mod image_experiments;
+#[path = "../support/interpreter.rs"]
+mod interpreter;
 mod results;
 mod schema;
 

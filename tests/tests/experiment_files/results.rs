@@ -12,6 +12,7 @@ use whyfinder_experiment::{
     Axis, Field, Metric, Outcome, Provenance, read_npy, read_result, write_result,
 };
 
+use crate::interpreter::interpreter;
 use crate::{TRACE, read};
 
 fn outcome() -> Outcome {
@@ -220,7 +221,7 @@ fn a_field_that_contradicts_itself_is_not_written() {
 }
 
 fn python(code: &str, file: &Path) -> String {
-    let output = Command::new("python3")
+    let output = Command::new(interpreter())
         .args(["-c", code])
         .arg(file)
         .output()
@@ -234,7 +235,6 @@ fn python(code: &str, file: &Path) -> String {
 }
 
 #[test]
-#[ignore = "needs python3 with numpy"]
 fn numpy_opens_a_result_without_help() {
     let folder = tempfile::tempdir().expect("a folder");
     write_result(folder.path(), &outcome()).expect("writes");
@@ -264,7 +264,6 @@ print("same")
 }
 
 #[test]
-#[ignore = "needs python3 with numpy"]
 fn arrays_that_numpy_saved_are_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("noise.npy");
