@@ -201,6 +201,11 @@ fn unlike_traces_have_their_own_colours_and_cannot_be_subtracted() {
         assert_eq!(before == after, bar >= 3, "bar {bar}: {before} {after}");
     }
     stage.picture("compared_unlike");
+    // Another comparison begins with ranges of its own.
+    click(&mut stage, "Close the comparison");
+    click(&mut stage, "Compare the two runs");
+    wait(&mut stage, "the comparison", |s| high_ends(s).len() == 6);
+    assert_eq!(high_ends(&stage), before);
     click(&mut stage, "Difference");
     wait(&mut stage, "the sentence", |s| {
         s.window

@@ -14,6 +14,7 @@ use super::{Compared, Purpose, RunHistoryCommand, Waiting};
 use crate::maps::Cell;
 use crate::window::application::Application;
 use crate::window::images::results::MapResult;
+use crate::window::map_states::ComparedViews;
 use crate::window::results::{Results, RunResult, TraceResult};
 
 impl Application {
@@ -108,12 +109,12 @@ impl Application {
             return;
         };
         let nodes = [first.clone(), second.clone()];
-        let difference = self
-            .state
-            .run_history
-            .compared
-            .as_ref()
-            .is_some_and(|c| c.difference);
+        let open = self.state.run_history.compared.as_ref();
+        let difference = open.is_some_and(|c| c.difference);
+        if open.is_none_or(|c| c.nodes != nodes) {
+            // Zoom and ranges of other runs say nothing of these.
+            self.maps.compared = ComparedViews::default();
+        }
         self.state.run_history.compared = Some(Compared {
             nodes: nodes.clone(),
             difference,
