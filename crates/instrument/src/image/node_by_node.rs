@@ -101,6 +101,9 @@ fn taken_up(
         return Ok(None);
     };
     let after = after as usize;
+    if after >= network.nodes.len() {
+        return Ok(None);
+    }
     let mut living = Vec::new();
     for id in living_behind(network, after) {
         let shape = shape_of(network, extents, id);
