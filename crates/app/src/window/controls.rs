@@ -226,7 +226,7 @@ pub(crate) fn error_state(
         .corner_radius(6.0)
         .inner_margin(Margin::symmetric(14, 12))
         .show(ui, |ui| {
-            ui.set_max_width(460.0);
+            ui.set_max_width(ui.available_width().min(460.0));
             ui.label(
                 RichText::new(title)
                     .font(fonts::semibold(13.0))
